@@ -1,0 +1,1 @@
+"""Who is calling, and may they: pure rules, codecs and types."""

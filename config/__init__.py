@@ -1,0 +1,1 @@
+"""Settings, demo catalog and texts."""

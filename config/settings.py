@@ -1,0 +1,242 @@
+"""The one typed description of an installation: defaults, then a TOML file, then the environment.
+
+The TOML file is the one `TUILA_CONFIG` names. In the environment a field is `TUILA_` plus its name, groups joined by `__`:
+`TUILA_PORT=8000`, `TUILA_WECHAT__APPID=wx…`. `config/example.env` lists every field.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+_GROUP = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _seconds(value: object) -> object:
+    """Read "4.5" as seconds; pydantic by itself takes numbers or ISO 8601 text, and the environment only has text."""
+    if isinstance(value, str):
+        try:
+            return timedelta(seconds=float(value))
+        except ValueError:
+            return value
+    return value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+"""A length of time: a number of seconds or ISO 8601 text ("PT5M")."""
+
+
+class WeChatSettings(BaseModel):
+    """One WeChat official account."""
+
+    model_config = _GROUP
+
+    gh_id: str
+    """Original id of the official account (gh_…), the ToUserName of its callbacks."""
+    appid: str
+    """Application id (wx…)."""
+    secret: SecretStr
+    """Application secret: buys access tokens."""
+    token: SecretStr
+    """Callback token: signs the callbacks."""
+    encoding_aes_key: SecretStr | None = None
+    """Message encryption key, 43 characters; needed in the compatible and encrypted modes."""
+    previous_encoding_aes_key: SecretStr | None = None
+    """The key before the last change, still accepted for messages already on their way."""
+    mode: Literal["plain", "compatible", "encrypted"] = "encrypted"
+    """How callbacks arrive, as chosen in the account's back office."""
+    api_base_url: str = "https://api.weixin.qq.com"
+    """Address of the platform's server API."""
+    timeout: Seconds = timedelta(seconds=5)
+    """Longest wait for one answer of the platform."""
+
+    @model_validator(mode="after")
+    def _has_the_key_its_mode_needs(self) -> Self:
+        if self.mode != "plain" and self.encoding_aes_key is None:
+            raise ValueError(f"encoding_aes_key is needed in mode {self.mode}")
+        return self
+
+
+class SmsSettings(BaseModel):
+    """The SMS network."""
+
+    model_config = _GROUP
+
+    base_url: str
+    """Address of the SMS network's HTTP interface."""
+    api_key: SecretStr
+    """Key that the SMS network gave this installation."""
+    timeout: Seconds = timedelta(seconds=5)
+    """Longest wait for one answer of the SMS network."""
+
+
+class BossSettings(BaseModel):
+    """The operator's business and operation support system, which provisions orders."""
+
+    model_config = _GROUP
+
+    base_url: str
+    """Address of the BOSS's HTTP interface."""
+    api_key: SecretStr
+    """Key that the BOSS gave this installation."""
+    timeout: Seconds = timedelta(seconds=10)
+    """Longest wait for one answer of the BOSS; after it the order's outcome is unknown and is asked for."""
+
+
+class CodeLimits(BaseModel):
+    """How one-time codes may be asked for and tried."""
+
+    model_config = _GROUP
+
+    lifetime: Seconds = timedelta(minutes=5)
+    """How long a code is good."""
+    tries: int = Field(default=5, ge=1)
+    """Wrong or right answers a single code takes."""
+    resend_after: Seconds = timedelta(seconds=60)
+    """Shortest time between two codes for one number, or for one account."""
+    number_per_hour: int = Field(default=5, ge=1)
+    """Codes sent to one number in any 60 minutes."""
+    number_per_day: int = Field(default=10, ge=1)
+    """Codes sent to one number in any 24 hours."""
+    account_per_hour: int = Field(default=5, ge=1)
+    """Codes one account may ask for in any 60 minutes, over all numbers."""
+    account_per_day: int = Field(default=10, ge=1)
+    """Codes one account may ask for in any 24 hours, over all numbers."""
+
+
+class QuotaSettings(BaseModel):
+    """How much one caller may ask for."""
+
+    model_config = _GROUP
+
+    partner_per_second: int = Field(default=100, ge=1)
+    """Requests one partner may make in a second, unless its contract says otherwise."""
+    partner_per_day: int = Field(default=1_000_000, ge=1)
+    """Requests one partner may make in a day, unless its contract says otherwise."""
+    account_per_minute: int = Field(default=60, ge=1)
+    """Requests one chat account or web session may make in a minute."""
+    anonymous_per_minute: int = Field(default=60, ge=1)
+    """Requests without a caller that one network address may make in a minute."""
+
+
+class Limits(BaseModel):
+    """Bounds on what comes in."""
+
+    model_config = _GROUP
+
+    body_bytes: int = Field(default=1_048_576, ge=1024)
+    """Longest request body, in bytes."""
+    codes: CodeLimits = CodeLimits()
+    """One-time codes."""
+    quotas: QuotaSettings = QuotaSettings()
+    """Requests per caller."""
+
+
+class KeySettings(BaseModel):
+    """The installation's keys. Those not given here are read from the key file (see auth.keys)."""
+
+    model_config = _GROUP
+
+    phone_encryption: SecretStr | None = None
+    """Keys that encrypt phone numbers, "id:base64" of 32 bytes, comma separated, the current one first."""
+    phone_hash: SecretStr | None = None
+    """Key of the phone look-up hash, base64 of 32 bytes."""
+    token_signing: SecretStr | None = None
+    """Token signing keys as a JSON Web Key Set of private P-256 keys, the current one first."""
+    sealing: SecretStr | None = None
+    """Keys that seal partners' signing keys, "id:base64" of 32 bytes, comma separated, the current one first."""
+    code_pepper: SecretStr | None = None
+    """Key of the one-time code digests, base64 of 32 bytes."""
+
+
+def _default_database(fields: dict[str, Any]) -> SecretStr:
+    """A SQLite file in the data directory; `fields` holds what was already validated."""
+    return SecretStr(f"sqlite:///{fields['data_dir'] / 'tuila.db'}")
+
+
+class Settings(BaseSettings):
+    """Read once where the program is put together and passed down in pieces; nothing else reads the environment.
+
+    Raises:
+        pydantic.ValidationError: a value is malformed, a group is incomplete, or a production start lacks something.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="TUILA_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        nested_model_default_partial_update=True,
+    )
+
+    environment: Literal["development", "production"] = "development"
+    """Where this runs; production refuses stand-ins, generated keys and plain http."""
+    locale: Literal["zh-CN", "en"] = "zh-CN"
+    """Language for people whose own is unknown."""
+    data_dir: Path = Path("var")
+    """Directory of everything this installation writes."""
+    database_url: SecretStr = Field(default_factory=_default_database)
+    """SQLAlchemy address of the database, sqlite:///… or postgresql://…; a file in data_dir when not given."""
+    redis_url: SecretStr | None = None
+    """Address of the Redis that processes share hot state through; inside the process when not given."""
+    host: str = "127.0.0.1"
+    """Network address to listen on."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen on; 0 takes any free one."""
+    public_url: str = "http://127.0.0.1:8000"
+    """Address under which others reach this gateway, without a slash at the end; also the issuer of its tokens."""
+    workers: int = Field(default=1, ge=1)
+    """Gateway processes."""
+    deadline: Seconds = timedelta(seconds=4.5)
+    """Time within which a request or chat message is answered; slower work answers later."""
+    partner_token_ttl: Seconds = timedelta(minutes=15)
+    """How long a partner's access token is good."""
+    session_token_ttl: Seconds = timedelta(hours=12)
+    """How long the token of a web visitor or widget is good."""
+    wechat: WeChatSettings | None = None
+    """WeChat official account; its stand-in runs when not given."""
+    sms: SmsSettings | None = None
+    """SMS network; its stand-in runs when not given."""
+    boss: BossSettings | None = None
+    """Provisioning back end; its stand-in runs when not given."""
+    limits: Limits = Limits()
+    """Bounds on what comes in."""
+    keys: KeySettings = KeySettings()
+    """Keys given here instead of by the key file."""
+
+    @property
+    def key_file(self) -> Path:
+        """Where the installation's keys are kept."""
+        return self.data_dir / "keys.json"
+
+    @model_validator(mode="after")
+    def _is_complete_for_production(self) -> Self:
+        if self.environment != "production":
+            return self
+        missing = [group for group in ("wechat", "sms", "boss") if getattr(self, group) is None]
+        if missing:
+            raise ValueError(f"production has no stand-ins; configure {', '.join(missing)}")
+        if not self.public_url.startswith("https://"):
+            raise ValueError("production needs an https public_url")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, the environment over the TOML file."""
+        path = os.environ.get("TUILA_CONFIG")
+        if path is None:
+            return init_settings, env_settings
+        if not Path(path).is_file():  # the source itself skips a missing file, and a start with defaults would surprise
+            raise FileNotFoundError(f"TUILA_CONFIG names a file that does not exist: {path}")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
