@@ -1,0 +1,156 @@
+"""The one question: may this principal call this capability for this subject, now?"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+
+import msgspec
+
+from auth.principal import Principal, Subject, partner_of
+
+PUBLIC = "public"
+"""The scope of what anybody may call."""
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What a capability asks of its caller."""
+
+    capability: str
+    """Its name, `<set>.<verb>`."""
+    scope: str
+    """The scope a caller must hold, or `public`."""
+    subject: str = "none"
+    """Whether it is about one subscriber: `none`, `optional` or `required`."""
+    effect: str = "read"
+    """Whether it changes anything: `read` or `write`."""
+    consent: str | None = None
+    """The purpose the subscriber must agree to. None: no consent of its own."""
+    own_voice: bool = False
+    """Whether only the subscriber in person may call it, as for the yes to an order."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The answer, with a stable reason code and words for people."""
+
+    allowed: bool
+    reason: str
+    words: Mapping[str, str]
+    """The reason in `zh` and `en`."""
+
+
+ALLOWED = Decision(True, "allowed", {"zh": "允许", "en": "allowed"})
+IDENTITY_REQUIRED = Decision(False, "identity_required", {"zh": "请先登录或提供凭证", "en": "credentials are needed"})
+CREDENTIALS_EXPIRED = Decision(
+    False, "credentials_expired", {"zh": "凭证已过期，请重新获取", "en": "the credentials have expired; get new ones"}
+)
+CALLER_SUSPENDED = Decision(False, "caller_suspended", {"zh": "调用方已被暂停", "en": "the caller is suspended"})
+FOREIGN_ACCOUNT = Decision(
+    False, "foreign_account", {"zh": "不能替该账号办理", "en": "the caller may not act for that account"}
+)
+SCOPE_MISSING = Decision(False, "scope_missing", {"zh": "没有这项能力的权限", "en": "the caller lacks the scope"})
+OWN_VOICE_REQUIRED = Decision(
+    False,
+    "own_voice_required",
+    {"zh": "这一步须由用户本人确认", "en": "only the subscriber in person can do this"},
+)
+BINDING_REQUIRED = Decision(
+    False, "binding_required", {"zh": "请先绑定手机号", "en": "the account is not bound to a phone number yet"}
+)
+BINDING_SUSPENDED = Decision(
+    False,
+    "binding_suspended",
+    {"zh": "绑定已暂停，请重新验证手机号", "en": "the binding is suspended; verify the phone number again"},
+)
+BINDING_ENDED = Decision(
+    False,
+    "binding_ended",
+    {"zh": "登录时的绑定已解除，请重新登录", "en": "the binding behind these credentials has ended; sign in again"},
+)
+CONSENT_MISSING = Decision(
+    False, "consent_missing", {"zh": "用户未同意此用途", "en": "the subscriber has not agreed to this purpose"}
+)
+
+
+def decide(
+    principal: Principal,
+    need: Need,
+    subject: Subject | None,
+    consents: Mapping[str, bool] | None,
+    now: datetime,
+    *,
+    account: str | None = None,
+) -> Decision:
+    """Whether the principal may make the call.
+
+    `subject` is the subscriber behind the account, None if it is bound to none; `consents` holds their answers by
+    purpose, an absent purpose was never answered; `account` is the account the caller named, None for its own.
+
+    A partner needs the subscriber's stated agreement. To the subscriber's own request only a stated refusal is a bar:
+    asking for a recommendation is itself the wish to have one.
+    """
+    if principal.expires_at is not None and principal.expires_at <= now:
+        return CREDENTIALS_EXPIRED
+    if principal.suspended:
+        return CALLER_SUSPENDED
+    if need.scope != PUBLIC:
+        if principal.kind == "anonymous":
+            return IDENTITY_REQUIRED
+        if not covers(principal.scopes, need.scope):
+            return SCOPE_MISSING
+    if not _acts_for(principal, account, subject):
+        return FOREIGN_ACCOUNT
+    if need.own_voice and not _is_in_person(principal):
+        return OWN_VOICE_REQUIRED
+    if need.subject == "none":
+        return ALLOWED
+    if principal.binding_id is not None and (subject is None or subject.binding_id != principal.binding_id):
+        return BINDING_ENDED
+    if subject is None:
+        return BINDING_REQUIRED if need.subject == "required" else ALLOWED
+    if subject.suspended:
+        return BINDING_SUSPENDED
+    return ALLOWED if need.consent is None else _with_consent(principal, (consents or {}).get(need.consent))
+
+
+def covers(granted: frozenset[str], scope: str) -> bool:
+    """Whether the granted scopes hold `scope`, by name or by a wildcard over one of its leading parts."""
+    return not granted.isdisjoint(_covering(scope))
+
+
+@lru_cache(maxsize=1024)
+def _covering(scope: str) -> frozenset[str]:
+    parts = scope.split(":")
+    return frozenset([scope, "*", *(":".join(parts[:length]) + ":*" for length in range(1, len(parts)))])
+
+
+def _acts_for(principal: Principal, account: str | None, subject: Subject | None) -> bool:
+    """Whether every account that the call touches is one the principal may speak for."""
+    return (account is None or _owns(principal, account)) and (
+        subject is None or (_owns(principal, subject.account) and account in (None, subject.account))
+    )
+
+
+def _owns(principal: Principal, account: str) -> bool:
+    match principal.kind:
+        case "operator":
+            return True
+        case "partner":
+            return principal.partner_id is not None and partner_of(account) == principal.partner_id
+        case "account" | "session":
+            return account == principal.account and partner_of(account) in (None, principal.partner_id)
+        case _:
+            return False
+
+
+def _is_in_person(principal: Principal) -> bool:
+    # A session of a partner's own user was opened by the partner, which holds its token and could answer with it.
+    return (
+        principal.kind in ("account", "session")
+        and principal.account is not None
+        and not principal.account.startswith("partner:")
+    )
+
+
+def _with_consent(principal: Principal, answer: bool | None) -> Decision:
+    in_person = principal.kind in ("account", "session")
+    return ALLOWED if answer or (answer is None and in_person) else CONSENT_MISSING
