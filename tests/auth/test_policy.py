@@ -122,7 +122,7 @@ def test_what_is_allowed_broke_no_rule(
 def test_withdrawing_a_consent_never_gives_a_right(
     principal: Principal, need: Need, subject: Subject | None, answers: dict[str, bool] | None
 ) -> None:
-    withdrawn = {purpose: False for purpose in ("profile", "order")}
+    withdrawn = dict.fromkeys(("profile", "order"), False)
     if decide(principal, need, subject, withdrawn, NOW).allowed:
         assert decide(principal, need, subject, answers, NOW).allowed or need.consent is not None
         assert need.consent is None or subject is None or need.subject == "none"
@@ -189,7 +189,7 @@ def test_a_token_ends_with_the_binding_it_was_issued_under() -> None:
 
 
 @pytest.mark.parametrize(
-    ("granted", "scope", "held"),
+    "granted, scope, held",
     [
         ("orders:*", "orders:read", True),
         ("orders:*", "orders", False),
