@@ -1,0 +1,1 @@
+"""Conversations with people, and the channels they happen in."""

@@ -1,0 +1,1 @@
+"""The WeChat service account as a channel: codec, messages in, replies out."""
