@@ -1,0 +1,1 @@
+"""The operator's business and operation support system, which provisions orders."""

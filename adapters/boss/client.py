@@ -1,0 +1,97 @@
+"""The real back end over HTTP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from random import Random, SystemRandom
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from adapters.backoff import Backoff
+from adapters.boss.protocol import ProvisionOrder, ProvisionResult
+from adapters.errors import OutcomeUnknown, UpstreamRefused, UpstreamUnavailable
+from adapters.http_failures import limits, told_apart
+
+# The back end promises that it answers these before it takes anything.
+_NOT_TAKEN = {429, 503}
+
+
+class _Refusal(msgspec.Struct):
+    code: str = "refused"
+    reason: str = ""
+
+
+class BossClient:
+    """`Boss` over HTTP. An order is sent once per call; only questions are repeated."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        api_key: str,
+        *,
+        timeout: timedelta = timedelta(seconds=10),
+        backoff: Backoff = Backoff(),  # noqa: B008 - frozen
+        rng: Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._session = session
+        self._orders = base_url.rstrip("/") + "/boss/v1/orders"
+        self._headers = {"X-Api-Key": api_key, "Content-Type": "application/json"}
+        self._timeout = limits(timeout.total_seconds())
+        self._backoff = backoff
+        self._rng = rng or SystemRandom()
+        self._sleep = sleep
+
+    async def provision(self, order: ProvisionOrder) -> ProvisionResult:
+        status, body = await self._exchange("POST", self._orders, msgspec.json.encode(order))
+        if status in _NOT_TAKEN:
+            raise UpstreamUnavailable(f"the back end is busy ({status})")
+        if status >= 500:
+            raise OutcomeUnknown(f"the back end failed ({status})")
+        return _result(status, body)
+
+    async def status(self, order_number: str) -> ProvisionResult | None:
+        waits = self._backoff.waits(self._rng)
+        while True:
+            try:
+                return await self._ask(order_number)
+            except (UpstreamUnavailable, OutcomeUnknown) as exc:
+                wait = next(waits, None)
+                if wait is None:
+                    raise UpstreamUnavailable("the back end did not say how far the order is") from exc
+            await self._sleep(wait)
+
+    async def _ask(self, order_number: str) -> ProvisionResult | None:
+        status, body = await self._exchange("GET", f"{self._orders}/{quote(order_number, safe='')}", None)
+        if status in _NOT_TAKEN or status >= 500:
+            raise UpstreamUnavailable(f"the back end is busy ({status})")
+        if status == 404 and _refusal(body).code == "unknown_order":
+            return None
+        return _result(status, body)
+
+    async def _exchange(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
+        with told_apart("the back end"):
+            async with self._session.request(
+                method, url, data=body, headers=self._headers, timeout=self._timeout, allow_redirects=False
+            ) as response:
+                return response.status, await response.read()
+
+
+def _result(status: int, body: bytes) -> ProvisionResult:
+    if status >= 300:
+        refusal = _refusal(body)
+        raise UpstreamRefused(refusal.code, refusal.reason or f"HTTP {status}")
+    try:
+        return msgspec.json.decode(body, type=ProvisionResult)
+    except msgspec.DecodeError as exc:
+        raise OutcomeUnknown("the back end's answer cannot be read") from exc
+
+
+def _refusal(body: bytes) -> _Refusal:
+    try:
+        return msgspec.json.decode(body, type=_Refusal)
+    except msgspec.DecodeError:
+        return _Refusal()

@@ -1,0 +1,50 @@
+"""The contract of the provisioning back end."""
+
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+from msgspec import Meta
+
+OrderNumber = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[0-9A-Za-z._-]+$")]
+
+
+class ProvisionOrder(msgspec.Struct, frozen=True):
+    """One order to be carried out. `number` is ours, stable, and names the order for ever."""
+
+    number: OrderNumber
+    subscriber_ref: str
+    phone: str | None
+    """E.164, where the back end knows the subscriber by number."""
+    offer_code: str
+    action: Literal["subscribe", "unsubscribe"]
+    effective: Literal["now", "next_cycle"]
+    price_fen: Annotated[int, Meta(ge=0)]
+
+
+class ProvisionResult(msgspec.Struct, frozen=True):
+    """How far an order is. `reason` is given when it was refused."""
+
+    number: str
+    status: Literal["completed", "processing", "refused"]
+    reason: str | None = None
+
+
+class Boss(Protocol):
+    """Carries out orders, each order number at most once."""
+
+    async def provision(self, order: ProvisionOrder) -> ProvisionResult:
+        """Hand an order over. The same number again gives the same order's result and has no second effect.
+
+        Raises:
+            UpstreamUnavailable: it was not taken; it may be handed over again.
+            OutcomeUnknown: it may have been taken; ask `status`.
+            UpstreamRefused: the request itself was not acceptable (for example the number was used for another order).
+        """
+
+    async def status(self, order_number: str) -> ProvisionResult | None:
+        """How far the order is; None if the back end has never seen that number.
+
+        Raises:
+            UpstreamUnavailable: no answer after the client's own retries.
+            UpstreamRefused: the question itself was not acceptable.
+        """
