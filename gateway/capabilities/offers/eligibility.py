@@ -98,7 +98,9 @@ class EligibilityIndex:
         self._itself = {code: 1 << at for at, code in enumerate(catalog.codes)}
         self._sale_changes, self._on_sale = _sale_periods(catalog)
         self._any_brand = _bits(catalog, lambda offer: not offer.eligibility.brands)
-        self._brand = {key: self._any_brand | bits for key, bits in _by(catalog, lambda o: o.eligibility.brands).items()}
+        self._brand = {
+            key: self._any_brand | bits for key, bits in _by(catalog, lambda o: o.eligibility.brands).items()
+        }
         self._any_region = _bits(catalog, lambda offer: not offer.eligibility.regions)
         self._region = _by(catalog, lambda offer: offer.eligibility.regions)
         self._ability = tuple(_by(catalog, lambda offer: offer.eligibility.device_abilities).items())

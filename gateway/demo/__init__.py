@@ -1,0 +1,1 @@
+"""Made-up subscribers with believable habits, for demonstrations and measurements."""
