@@ -12,15 +12,7 @@ import msgspec
 from adapters.backoff import Backoff
 from adapters.boss.protocol import ProvisionOrder, ProvisionResult
 from adapters.errors import OutcomeUnknown, UpstreamRefused, UpstreamUnavailable
-from adapters.http_failures import limits, told_apart
-
-# The back end promises that it answers these before it takes anything.
-_NOT_TAKEN = {429, 503}
-
-
-class _Refusal(msgspec.Struct):
-    code: str = "refused"
-    reason: str = ""
+from adapters.http_failures import check_taken, limits, told_apart
 
 
 class BossClient:
@@ -47,10 +39,6 @@ class BossClient:
 
     async def provision(self, order: ProvisionOrder) -> ProvisionResult:
         status, body = await self._exchange("POST", self._orders, msgspec.json.encode(order))
-        if status in _NOT_TAKEN:
-            raise UpstreamUnavailable(f"the back end is busy ({status})")
-        if status >= 500:
-            raise OutcomeUnknown(f"the back end failed ({status})")
         return _result(status, body)
 
     async def status(self, order_number: str) -> ProvisionResult | None:
@@ -66,11 +54,12 @@ class BossClient:
 
     async def _ask(self, order_number: str) -> ProvisionResult | None:
         status, body = await self._exchange("GET", f"{self._orders}/{quote(order_number, safe='')}", None)
-        if status in _NOT_TAKEN or status >= 500:
-            raise UpstreamUnavailable(f"the back end is busy ({status})")
-        if status == 404 and _refusal(body).code == "unknown_order":
-            return None
-        return _result(status, body)
+        try:
+            return _result(status, body)
+        except UpstreamRefused as refused:
+            if (status, refused.code) == (404, "unknown_order"):
+                return None
+            raise
 
     async def _exchange(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
         with told_apart("the back end"):
@@ -81,17 +70,8 @@ class BossClient:
 
 
 def _result(status: int, body: bytes) -> ProvisionResult:
-    if status >= 300:
-        refusal = _refusal(body)
-        raise UpstreamRefused(refusal.code, refusal.reason or f"HTTP {status}")
+    check_taken("the back end", status, body)
     try:
         return msgspec.json.decode(body, type=ProvisionResult)
     except msgspec.DecodeError as exc:
         raise OutcomeUnknown("the back end's answer cannot be read") from exc
-
-
-def _refusal(body: bytes) -> _Refusal:
-    try:
-        return msgspec.json.decode(body, type=_Refusal)
-    except msgspec.DecodeError:
-        return _Refusal()

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from adapters.boss.ledger import Ledger, Table, Terms
 from adapters.boss.protocol import ProvisionOrder, ProvisionResult
-from adapters.odds import Odds
+from adapters.faults import FaultBoard, Faults
 from adapters.sandbox_http import (
     Refusal,
     answer,
@@ -32,13 +32,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The switches. Odds are a probability or "next N"; `refuse` may also be a list of offer codes."""
+class BossFaults(Faults, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The switches; `refuse` lists offer codes."""
 
-    slow_seconds: Annotated[float, Meta(ge=0, le=600)] = 0.0
-    lose_answer: float | str = 0.0
-    refuse: float | str | list[str] = 0.0
-    down: bool = False
     processing_polls: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
@@ -58,15 +54,14 @@ class Sandbox:
         self._api_key = api_key.encode()
         self._clock = clock
         self._sleep = sleep
-        self._rng = rng
         self._working: set[asyncio.Task[ProvisionResult | None]] = set()
-        self._set_faults(Faults())
+        self.board = FaultBoard(BossFaults(), rng)
 
     async def provision(self, request: web.Request) -> web.Response:
         self._check_key(request)
         order = await received(request, ProvisionOrder)
         at = self._clock()
-        if self._faults.down:
+        if self.board.faults.down:
             await self._write(self._ledger.note, order.number, "post", at, "busy")
             raise Refusal(503, "busy", "the back end is down; nothing was taken")
         terms = self._terms(order)
@@ -84,11 +79,11 @@ class Sandbox:
         self._check_key(request)
         number = request.match_info["number"]
         at = self._clock()
-        if self._faults.down:
+        if self.board.faults.down:
             await self._write(self._ledger.note, number, "get", at, "busy")
             raise Refusal(503, "busy", "the back end is down")
-        if self._faults.slow_seconds:
-            await self._sleep(self._faults.slow_seconds)
+        if self.board.faults.slow_seconds:
+            await self._sleep(self.board.faults.slow_seconds)
         result = await self._settle(number, self._clock(), asked=True)
         await self._write(self._ledger.note, number, "get", at, "unknown_order" if result is None else result.status)
         if result is None:
@@ -111,19 +106,6 @@ class Sandbox:
         next_after = items[-1]["seq"] if items and len(items) == limit else None
         return answer({"table": table, "items": items, "next_after": next_after, "counts": counts})
 
-    async def show_faults(self, request: web.Request) -> web.Response:
-        codes = self._faults.refuse
-        refuse = codes if isinstance(codes, list) else self._refuse.value
-        return answer(msgspec.structs.replace(self._faults, lose_answer=self._lose_answer.value, refuse=refuse))
-
-    async def put_faults(self, request: web.Request) -> web.Response:
-        faults = await received(request, Faults)
-        try:
-            self._set_faults(faults)
-        except ValueError as exc:
-            raise Refusal(400, "malformed", str(exc)) from exc
-        return await self.show_faults(request)
-
     async def lifetime(self, app: web.Application) -> AsyncIterator[None]:
         """Close the ledger when the application ends."""
         yield
@@ -132,18 +114,13 @@ class Sandbox:
         await asyncio.to_thread(self._lane.shutdown)
         self._ledger.close()
 
-    def _set_faults(self, faults: Faults) -> None:
-        refuse = Odds() if isinstance(faults.refuse, list) else Odds(faults.refuse)
-        self._lose_answer, self._refuse, self._faults = Odds(faults.lose_answer), refuse, faults
-
     def _terms(self, order: ProvisionOrder) -> Terms:
-        codes = self._faults.refuse
-        refused = order.offer_code in codes if isinstance(codes, list) else self._refuse.strike(self._rng)
+        refused = self.board.refuses(order.offer_code)
         return Terms(
             refusal="the back end refuses this order" if refused else None,
-            slow=timedelta(seconds=self._faults.slow_seconds),
-            processing_polls=self._faults.processing_polls,
-            answer_lost=self._lose_answer.strike(self._rng),
+            slow=timedelta(seconds=self.board.faults.slow_seconds),
+            processing_polls=self.board.faults.processing_polls,
+            answer_lost=self.board.loses_answer(),
         )
 
     def _check_key(self, request: web.Request) -> None:
@@ -177,8 +154,7 @@ def make_app(
     app.router.add_post("/boss/v1/orders", sandbox.provision)
     app.router.add_get("/boss/v1/orders/{number}", sandbox.status)
     app.router.add_get("/ledger", sandbox.ledger)
-    app.router.add_get("/faults", sandbox.show_faults)
-    app.router.add_put("/faults", sandbox.put_faults)
+    sandbox.board.mount(app)
     mount_page(app, Path(__file__).parent / "page")
     return app
 

@@ -66,6 +66,3 @@ export function keepAsking(job, milliseconds) {
 
 /** A time of the service as the reader's clock shows it. */
 export const clockTime = (iso) => new Date(iso).toLocaleString(language(), { dateStyle: "short", timeStyle: "medium" });
-
-/** Odds as the service takes them: a number, or "next N". */
-export const odds = (text) => (/^\s*next/.test(text) ? text.trim() : Number(text || 0));

@@ -176,7 +176,7 @@ async def test_a_slow_order_times_out_as_unknown_and_is_found_processing(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "status, error",
+    ("status", "error"),
     [(503, UpstreamUnavailable), (429, UpstreamUnavailable), (500, OutcomeUnknown), (504, OutcomeUnknown)],
 )
 async def test_only_an_answer_given_before_any_effect_is_safe_to_repeat(status: int, error: type[Exception]) -> None:

@@ -1,7 +1,7 @@
-import { call, clockTime, keepAsking, make, odds, startLanguage, t } from "/assets/page.js";
+import { wireFaults } from "/assets/faults.js";
+import { call, clockTime, keepAsking, make, startLanguage, t } from "/assets/page.js";
 
 const field = (id) => document.getElementById(id);
-const said = field("said");
 const tableButtons = [...document.querySelectorAll("[data-table]")];
 let table = "effects";
 
@@ -46,45 +46,12 @@ async function showLedger() {
   );
 }
 
-function showFaults(faults) {
-  field("slow").value = faults.slow_seconds;
-  field("lose").value = faults.lose_answer;
-  field("refuse").value = Array.isArray(faults.refuse) ? faults.refuse.join(", ") : faults.refuse;
-  field("polls").value = faults.processing_polls;
-  field("down").checked = faults.down;
-}
-
-function wantedFaults() {
-  const refuse = field("refuse").value.trim();
-  return {
-    slow_seconds: Number(field("slow").value || 0),
-    lose_answer: odds(field("lose").value),
-    refuse: /^(next.*|[0-9.]*)$/.test(refuse) ? odds(refuse) : refuse.split(/[,，\s]+/).filter(Boolean),
-    down: field("down").checked,
-    processing_polls: Number(field("polls").value || 0),
-  };
-}
-
-async function putFaults(faults) {
-  try {
-    showFaults(await call("PUT", "/faults", faults));
-    said.textContent = t("已生效。", "In force.");
-  } catch (error) {
-    said.textContent = t(`没有生效：${error.message}`, `Not applied: ${error.message}`);
-  }
-}
-
 const askNow = keepAsking(showLedger, 2000);
 startLanguage(askNow);
-field("faults").addEventListener("submit", (event) => {
-  event.preventDefault();
-  putFaults(wantedFaults());
-});
-field("clear").addEventListener("click", () => putFaults({}));
 for (const button of tableButtons) {
   button.addEventListener("click", () => {
     table = button.dataset.table;
     askNow();
   });
 }
-showFaults(await call("GET", "/faults"));
+wireFaults(field("faults"));
