@@ -73,7 +73,7 @@ def test_a_code_is_sent_again_after_a_minute() -> None:
 
 
 @pytest.mark.parametrize(
-    "gap, count, reason", [(2 * MINUTE, 5, "hourly"), (3 * HOUR, 10, "none"), (2 * HOUR, 10, "daily")]
+    ("gap", "count", "reason"), [(2 * MINUTE, 5, "hourly"), (3 * HOUR, 10, "none"), (2 * HOUR, 10, "daily")]
 )
 @pytest.mark.parametrize("owner", ["number", "account"])
 def test_hourly_and_daily_caps_hold_for_numbers_and_accounts(

@@ -189,7 +189,7 @@ def test_a_token_ends_with_the_binding_it_was_issued_under() -> None:
 
 
 @pytest.mark.parametrize(
-    "granted, scope, held",
+    ("granted", "scope", "held"),
     [
         ("orders:*", "orders:read", True),
         ("orders:*", "orders", False),
