@@ -154,6 +154,11 @@ def test_a_partner_acts_for_its_own_users_within_its_scopes() -> None:
     assert decide(PARTNER, READ, None, None, NOW, account="wechat:gh:o1").reason == "foreign_account"
 
 
+def test_a_subject_found_by_another_account_than_the_named_one_is_refused() -> None:
+    assert decide(OPERATOR, READ, OF_CHAT, None, NOW, account="wechat:gh:o1").allowed
+    assert decide(OPERATOR, READ, OF_CHAT, None, NOW, account="wechat:gh:o2").reason == "foreign_account"
+
+
 def test_a_partner_cannot_say_yes_for_a_subscriber_not_even_with_a_session_it_opened() -> None:
     assert reason(PARTNER, CONFIRM, OF_SHOP) == "own_voice_required"
     session = Principal("session", "s", frozenset({"orders:*"}), "partner:shop:u1", "shop")
