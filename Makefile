@@ -25,7 +25,7 @@ help: ## list the targets
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-		echo "Tuila needs Python 3.11 or newer; found: $$(python3 --version 2>&1 || true)."; \
+		echo "Tuila needs Python 3.11 or newer; found: $$("$(or $(PYTHON),python3)" --version 2>&1 || true)."; \
 		echo "Install it, or name one: make PYTHON=<path of a newer python3> ..."; exit 1; fi >&2
 	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
