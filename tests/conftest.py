@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures.network",
     "tests.fixtures.postgresql",
     "tests.fixtures.redis",
+    "tests.fixtures.world",
 ]
 
 # A slow moment of a busy machine is not a finding; pytest-timeout bounds the test as a whole.

@@ -148,8 +148,8 @@ def _decode(file: str, entries: list[Any], kind: type[T]) -> list[tuple[str, T]]
         try:
             decoded.append((file, msgspec.convert(entry, kind)))
         except msgspec.ValidationError as error:
-            problem, _, place = str(error).rpartition(" - at ")
-            raise CatalogError(file, code, place.strip("`$.") or "entry", problem or str(error)) from error
+            problem, _, place = str(error).partition(" - at ")
+            raise CatalogError(file, code, place.strip("`$.") or "entry", problem) from error
     return decoded
 
 

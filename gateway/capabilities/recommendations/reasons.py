@@ -74,7 +74,7 @@ def words(reason: Reason, catalog: Catalog) -> Bilingual:
         case "likes_content":
             return Bilingual(f"您喜欢{name.zh}，同好里{zh}", f"You like {name.en}: {en} of those who do have it")
         case "holds_offer":
-            return Bilingual(f"您订了{name.zh}，同订的人里{zh}", f"You have {name.en}: {en} of its holders have it")
+            return Bilingual(f"您订了{name.zh}，同订者里{zh}", f"You have {name.en}: {en} of its holders have it")
         case "allowance_used":
             return Bilingual(
                 f"您本月流量已用 {reason.percent}%", f"You have used {reason.percent}% of this month's data"
@@ -93,7 +93,8 @@ def _count(reason: Reason) -> tuple[str, str]:
     """The evidence as a share when that is telling, else as how many times the usual share."""
     if reason.share >= _TELLING_SHARE:
         return f" {reason.share:.0%} 也订了它", f"{reason.share:.0%}"
-    return f"订它的是平均的 {reason.lift:.1f} 倍", f"{reason.lift:.1f} times the usual share"
+    times = f"{reason.lift:.0f}" if reason.lift >= 10 else f"{reason.lift:.1f}"
+    return f"订它的是平均的 {times} 倍", f"{times} times the usual share"
 
 
 def _name(item: str, catalog: Catalog) -> Bilingual:

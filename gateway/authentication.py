@@ -1,0 +1,91 @@
+"""Who is calling over HTTP: an access or session token, a signed request, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+
+from auth import signed_request
+from auth.principal import ANONYMOUS, Principal
+from auth.signed_request import SignatureRefused
+from auth.tokens import TokenRefused, TokenVerifier
+from gateway.capabilities.partners import Partners
+from gateway.errors import Unauthenticated
+from gateway.kit.clock import Clock
+from gateway.store.hot import HotState
+
+
+@dataclass(slots=True)
+class Presented:
+    """What a request shows of its sender."""
+
+    method: str
+    target: str
+    """Path and query as sent."""
+    headers: Mapping[str, str]
+    body: bytes
+    address: str
+
+
+class Authentication:
+    """Turns what a request shows into a principal."""
+
+    def __init__(self, verifier: TokenVerifier, partners: Partners, hot: HotState, clock: Clock) -> None:
+        self._verifier = verifier
+        self._partners = partners
+        self._hot = hot
+        self._clock = clock
+
+    async def principal(self, presented: Presented) -> Principal:
+        """The caller; the anonymous one where no credentials are shown.
+
+        Raises:
+            Unauthenticated: credentials are shown and prove nothing.
+        """
+        header = presented.headers.get("authorization")
+        if header is None:
+            return msgspec.structs.replace(ANONYMOUS, id=presented.address)
+        scheme, _, rest = header.partition(" ")
+        if scheme.lower() == "bearer":
+            return await self._bearer(rest.strip())
+        if scheme.lower() == signed_request.SCHEME.lower():
+            return await self._signed(header, presented)
+        raise Unauthenticated({"zh": "不支持的认证方式", "en": f"use Bearer or {signed_request.SCHEME}"})
+
+    async def _bearer(self, token: str) -> Principal:
+        try:
+            principal = self._verifier.verify(token, self._clock()).principal
+        except TokenRefused as error:
+            raise Unauthenticated(dict(error.words)) from error
+        if principal.partner_id is None and principal.kind != "partner":
+            return principal
+        partner = await self._partners.get(principal.partner_id or principal.id)
+        if partner is None or partner.suspended:
+            return msgspec.structs.replace(principal, suspended=True)
+        return principal
+
+    async def _signed(self, header: str, presented: Presented) -> Principal:
+        try:
+            claim = signed_request.parse_header(header)
+            partner = await self._partners.get(claim.client)
+            await signed_request.verify(
+                claim, [] if partner is None else self._partners.signing_keys(partner), presented.method,
+                presented.target, presented.body, now=self._clock(), spend_nonce=self._spend_nonce,
+            )  # fmt: skip
+        except SignatureRefused as error:
+            raise Unauthenticated(dict(error.words), reason=error.reason) from error
+        assert partner is not None  # without one there were no keys, and no signature holds
+        return Principal(
+            "partner",
+            partner.id,
+            partner.scopes,
+            partner_id=partner.id,
+            token_id=claim.nonce,
+            suspended=partner.suspended,
+        )
+
+    async def _spend_nonce(self, client: str, nonce: str, life: timedelta) -> bool:
+        return await self._hot.add(f"nonce:{client}:{nonce}", b"1", max(life.total_seconds(), 1.0))

@@ -1,0 +1,34 @@
+"""Binding a channel account to a subscriber by a one-time code, and ending it."""
+
+from gateway.capabilities.bindings.capability import (
+    BindingList,
+    BindingView,
+    BoundTo,
+    CodeSent,
+    ConfirmCode,
+    EndBinding,
+    ListBindings,
+    RequestCode,
+)
+from gateway.capabilities.bindings.capability import bindings as binding_capabilities
+from gateway.capabilities.bindings.codes import CodeSender
+from gateway.capabilities.bindings.errors import CodeRefused, CodeTooSoon, NotASubscriber, PhoneNumberInvalid
+from gateway.capabilities.bindings.tables import bindings
+
+__all__ = [
+    "BindingList",
+    "BindingView",
+    "BoundTo",
+    "CodeRefused",
+    "CodeSender",
+    "CodeSent",
+    "CodeTooSoon",
+    "ConfirmCode",
+    "EndBinding",
+    "ListBindings",
+    "NotASubscriber",
+    "PhoneNumberInvalid",
+    "RequestCode",
+    "binding_capabilities",
+    "bindings",
+]

@@ -1,0 +1,268 @@
+"""Binding an account to the subscriber who proves to hold the phone number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from sqlalchemy import Connection, select
+
+from auth import one_time_code
+from auth.one_time_code import Outcome
+from auth.phone_number import NotAPhoneNumber, PhoneVault, mask, normalise
+from gateway.capabilities.bindings import codes
+from gateway.capabilities.bindings.errors import (
+    CodeRefused,
+    CodeTooSoon,
+    NotASubscriber,
+    NotBound,
+    PhoneNumberInvalid,
+)
+from gateway.capabilities.bindings.tables import bindings as binding_rows
+from gateway.capabilities.bindings.tables import code_tries, one_time_codes
+from gateway.capabilities.subscribers.tables import subscribers
+from gateway.capability import CapabilitySet, Context, Effect, Subject
+from gateway.errors import Forbidden
+from gateway.store import Store, Unit
+from gateway.store.outbox import owe
+
+bindings = CapabilitySet("bindings")
+
+
+class CodeRules:
+    """The installation's limits, its pepper, and where codes come from."""
+
+    def __init__(self, limits: one_time_code.CodeLimits, pepper: bytes, generate: Callable[[], str]) -> None:
+        self.limits = limits
+        self.pepper = pepper
+        self.generate = generate
+
+
+class RequestCode(Struct, frozen=True):
+    """Ask for a one-time code by SMS."""
+
+    phone: Annotated[
+        str, Meta(max_length=40, description="Mobile number, as people write it.", examples=["13800138000"])
+    ]
+
+
+class CodeSent(Struct, frozen=True):
+    """A code is on its way."""
+
+    to: str
+    """The number, masked."""
+    expires_at: datetime
+    resend_after_seconds: int
+
+
+class ConfirmCode(Struct, frozen=True):
+    """Answer the newest code."""
+
+    code: Annotated[str, Meta(max_length=32, description="The six digits of the message.", examples=["123456"])]
+
+
+class BoundTo(Struct, frozen=True):
+    """The account is bound."""
+
+    binding_id: str
+    phone: str
+    """Masked."""
+    brand: str
+    region: str
+
+
+class ListBindings(Struct, frozen=True):
+    """Nothing to say: the answer is short."""
+
+
+class BindingView(Struct, frozen=True):
+    """One account bound to the subject."""
+
+    id: str
+    channel: str
+    how: str
+    bound_at: datetime
+    is_this_one: bool
+
+
+class BindingList(Struct, frozen=True):
+    """Every account bound to the subject now."""
+
+    items: list[BindingView]
+
+
+class EndBinding(Struct, frozen=True):
+    """End a binding of the subject."""
+
+    id: Annotated[str | None, Meta(max_length=36, description="Null: the binding of the calling account.")] = None
+
+
+class Ended(Struct, frozen=True):
+    """The binding has ended, and with it every token given out under it."""
+
+    id: str
+
+
+@bindings.capability(
+    scope="bindings:write",
+    effect=Effect.WRITE,
+    http="POST /v1/bindings/codes",
+    title={"zh": "获取验证码", "en": "Ask for a one-time code"},
+    errors=(PhoneNumberInvalid, CodeTooSoon),
+    examples=(RequestCode("13800138000"),),
+)
+async def request_code(request: RequestCode, ctx: Context) -> CodeSent:
+    """Send a six-digit code to the number; answer it with bindings.confirm_code within five minutes."""
+    account = _account(ctx)
+    try:
+        phone = normalise(request.phone)
+    except NotAPhoneNumber as error:
+        raise PhoneNumberInvalid from error
+    vault, rules, store = ctx.part(PhoneVault), ctx.part(CodeRules), ctx.part(Store)
+    phone_hash = vault.digest(phone)
+    of_phone = await store.read(codes.history_of_phone, phone_hash, ctx.now)
+    of_account = await store.read(codes.history_of_account, account, ctx.now)
+    refusal = one_time_code.may_send(of_phone.sent_at, of_account.sent_at, ctx.now, rules.limits)
+    if refusal is not None:
+        raise CodeTooSoon(dict(refusal.words), retry_after=math.ceil(refusal.retry_after.total_seconds()))
+    code_id, code = ctx.ids(), rules.generate()
+    ctx.unit.insert(
+        one_time_codes,
+        id=code_id, account=account, account_seq=of_account.ever + 1, phone_hash=phone_hash,
+        phone_seq=of_phone.ever + 1, phone_cipher=vault.encrypt(phone),
+        code_digest=one_time_code.digest(code, codes.salt_of(code_id, account, phone_hash), rules.pepper),
+        sent_at=ctx.now,
+    )  # fmt: skip
+    message = ctx.part(codes.CodeSender).seal(code_id, codes.CodePayload(phone, code, ctx.locale))
+    owe(ctx.unit, "bindings.send_code", message, id=ctx.ids(), now=ctx.now, trace_id=ctx.trace_id)
+    limits = rules.limits
+    return CodeSent(mask(phone), ctx.now + limits.lifetime, int(limits.resend_after.total_seconds()))
+
+
+@bindings.capability(
+    scope="bindings:write",
+    effect=Effect.WRITE,
+    http="POST /v1/bindings",
+    title={"zh": "绑定手机号", "en": "Bind by a one-time code"},
+    errors=(CodeRefused, NotASubscriber),
+    examples=(ConfirmCode("123456"),),
+)
+async def confirm_code(request: ConfirmCode, ctx: Context) -> BoundTo:
+    """Bind the calling account to the subscriber whose number received the code."""
+    account = _account(ctx)
+    store, rules = ctx.part(Store), ctx.part(CodeRules)
+    kept = await store.read(codes.newest_code, account)
+    if kept is None:
+        raise CodeRefused({"zh": "请先获取验证码", "en": "ask for a code first"}, outcome="none")
+    outcome = one_time_code.check(kept.sent, request.code, rules.pepper, ctx.now, rules.limits)
+    owner = await store.read(_subscriber_by_phone, kept.phone_hash) if outcome is Outcome.ACCEPTED else None
+    if owner is None and outcome.costs_a_try:
+        await _spend_try(kept, outcome, ctx)
+    if outcome is not Outcome.ACCEPTED:
+        left = max(0, rules.limits.tries - kept.tries - (1 if outcome.costs_a_try else 0))
+        raise CodeRefused(dict(outcome.words), outcome=outcome.value, tries_left=left)
+    if owner is None:
+        raise NotASubscriber
+    _record_try(ctx.unit, kept, outcome, ctx)
+    return await _bind(account, owner, ctx)
+
+
+@bindings.capability(
+    scope="bindings:read",
+    subject=Subject.REQUIRED,
+    effect=Effect.READ,
+    http="GET /v1/bindings",
+    title={"zh": "我的绑定", "en": "List bindings"},
+)
+async def list_live(request: ListBindings, ctx: Context) -> BindingList:
+    """Every account bound to the subject now, so that a strange one is noticed."""
+    rows = await ctx.part(Store).read(_live_of_subscriber, ctx.subscriber.id)
+    own = ctx.subscriber.identity.binding_id
+    return BindingList(
+        [BindingView(id, account.partition(":")[0], how, at, id == own) for id, account, how, at in rows]
+    )
+
+
+@bindings.capability(
+    scope="bindings:write",
+    subject=Subject.REQUIRED,
+    effect=Effect.WRITE,
+    http="POST /v1/bindings/end",
+    title={"zh": "解除绑定", "en": "End a binding"},
+    errors=(NotBound,),
+    own_voice=True,
+)
+async def end(request: EndBinding, ctx: Context) -> Ended:
+    """End the calling account's binding, or another one of the same subscriber."""
+    own = ctx.subscriber.identity.binding_id
+    wanted = request.id or own
+    live = await ctx.part(Store).read(_live_of_subscriber, ctx.subscriber.id)
+    if wanted not in {row[0] for row in live}:
+        raise NotBound
+    _end(ctx.unit, wanted, "unbound by the subscriber", ctx.now)
+    return Ended(wanted)
+
+
+def _account(ctx: Context) -> str:
+    if ctx.account is None:
+        raise Forbidden(
+            {"zh": "请指明要绑定的账号", "en": "name the account to bind (Tuila-Account), or call with one of your own"}
+        )
+    return ctx.account
+
+
+async def _spend_try(kept: codes.KeptCode, outcome: Outcome, ctx: Context) -> None:
+    # A try that fails must count although the call is refused, and a refused call's unit is dropped.
+    spent = Unit()
+    _record_try(spent, kept, outcome, ctx)
+    await ctx.part(Store).commit(spent)
+
+
+def _record_try(unit: Unit, kept: codes.KeptCode, outcome: Outcome, ctx: Context) -> None:
+    unit.insert(code_tries, code_id=kept.id, number=kept.tries + 1, at=ctx.now, outcome=outcome.value)
+
+
+async def _bind(account: str, owner: tuple[int, str, str, bytes, bytes], ctx: Context) -> BoundTo:
+    subscriber_id, brand, region, cipher, phone_hash = owner
+    phone = mask(ctx.part(PhoneVault).decrypt(cipher, phone_hash))
+    live = await ctx.part(Store).read(_live_of_account, account)
+    if live is not None and live[1] == subscriber_id:
+        return BoundTo(live[0], phone, brand, region)
+    if live is not None:
+        _end(ctx.unit, live[0], "bound anew", ctx.now)
+    binding_id = ctx.ids()
+    ctx.unit.insert(
+        binding_rows,
+        id=binding_id, account=account, subscriber_id=subscriber_id, how="one_time_code", bound_at=ctx.now,
+        ended_at=None, ended_because=None,
+    )  # fmt: skip
+    ctx.audit_detail["binding"] = binding_id
+    return BoundTo(binding_id, phone, brand, region)
+
+
+def _end(unit: Unit, binding_id: str, reason: str, now: datetime) -> None:
+    unit.update(binding_rows, {"id": binding_id}, ended_at=now, ended_because=reason)
+
+
+def _subscriber_by_phone(connection: Connection, phone_hash: bytes) -> tuple[int, str, str, bytes, bytes] | None:
+    table = subscribers.c
+    columns = (table.id, table.brand, table.region, table.phone_cipher, table.phone_hash)
+    row = connection.execute(select(*columns).where(table.phone_hash == phone_hash)).one_or_none()
+    return None if row is None else tuple(row)
+
+
+def _live_of_account(connection: Connection, account: str) -> tuple[str, int] | None:
+    live = select(binding_rows.c.id, binding_rows.c.subscriber_id).where(
+        binding_rows.c.account == account, binding_rows.c.ended_at.is_(None)
+    )
+    row = connection.execute(live).one_or_none()
+    return None if row is None else (row.id, row.subscriber_id)
+
+
+def _live_of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[str, str, str, datetime]]:
+    columns = (binding_rows.c.id, binding_rows.c.account, binding_rows.c.how, binding_rows.c.bound_at)
+    live = select(*columns).where(binding_rows.c.subscriber_id == subscriber_id, binding_rows.c.ended_at.is_(None))
+    return [tuple(row) for row in connection.execute(live.order_by(binding_rows.c.bound_at))]

@@ -1,0 +1,6 @@
+"""The interaction log: what was shown, clicked, accepted and declined, on every channel."""
+
+from gateway.capabilities.interactions.log import DECLINED_FOR, record
+from gateway.capabilities.interactions.tables import interactions
+
+__all__ = ["DECLINED_FOR", "interactions", "record"]

@@ -1,0 +1,122 @@
+"""Browsing the catalog."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from gateway.capabilities.offers.live import LiveCatalog
+from gateway.capabilities.offers.schemas import Allowance, Offer
+from gateway.capability import CapabilitySet, Context, Effect
+from gateway.errors import NotFound
+
+offers = CapabilitySet("offers")
+
+
+class OfferNotFound(NotFound):
+    """There is no offer with that code on sale."""
+
+    code = "offer-not-found"
+    title = {"zh": "没有这个商品", "en": "There is no such offer"}
+
+
+class ListOffers(Struct, frozen=True):
+    """Page through the offers on sale, by code."""
+
+    service: Annotated[str | None, Meta(max_length=40, description="Only offers of this service.")] = None
+    kind: Annotated[Literal["service", "allowance", "bundle"] | None, Meta(description="Only this kind.")] = None
+    q: Annotated[str | None, Meta(max_length=100, description="Words people type: a name, an alias, a code.")] = None
+    cursor: Annotated[str | None, Meta(max_length=60, description="`next` of the page before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="Offers on one page.")] = 20
+
+
+class GetOffer(Struct, frozen=True):
+    """Name one offer."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=60, description="Code of a product offering.")]
+
+
+class OfferView(Struct, frozen=True):
+    """One offer in the caller's language."""
+
+    code: str
+    name: str
+    kind: str
+    service: str
+    price_fen: int
+    """Price of one period, fen."""
+    period: str
+    allowance: Allowance
+    effective: str
+    trial_days: int | None
+    how_to_cancel: str
+    description: str
+    components: tuple[str, ...]
+
+
+class OfferPage(Struct, frozen=True):
+    """One page of offers."""
+
+    items: list[OfferView]
+    next: str | None = None
+    """Cursor of the next page; null on the last one."""
+
+
+@offers.capability(
+    scope="public",
+    effect=Effect.READ,
+    http="GET /v1/offers",
+    title={"zh": "商品目录", "en": "List offers"},
+    examples=(ListOffers(service="music"),),
+)
+async def list(request: ListOffers, ctx: Context) -> OfferPage:
+    """The offers on sale, by code, a page at a time."""
+    catalog = ctx.part(LiveCatalog).current
+    wanted = catalog.offers if request.q is None else sorted(catalog.find(request.q), key=lambda offer: offer.code)
+    found = [offer for offer in wanted if _is_wanted(offer, request, ctx)]
+    page = found[: request.limit]
+    return OfferPage([_view(offer, ctx) for offer in page], page[-1].code if len(found) > len(page) else None)
+
+
+@offers.capability(
+    scope="public",
+    effect=Effect.READ,
+    http="GET /v1/offers/{code}",
+    title={"zh": "商品详情", "en": "Get an offer"},
+    errors=(OfferNotFound,),
+)
+async def get(request: GetOffer, ctx: Context) -> OfferView:
+    """One offer on sale, or retired but perhaps still held."""
+    offer = ctx.part(LiveCatalog).current.by_code.get(request.code)
+    if offer is None or offer.lifecycle == "draft":
+        raise OfferNotFound
+    return _view(offer, ctx)
+
+
+def _is_wanted(offer: Offer, request: ListOffers, ctx: Context) -> bool:
+    return (
+        offer.on_sale_at(ctx.now)
+        and request.service in (None, offer.service)
+        and request.kind in (None, offer.kind)
+        and (request.cursor is None or offer.code > request.cursor)
+    )
+
+
+def _view(offer: Offer, ctx: Context) -> OfferView:
+    words = offer.copy.get(ctx.channel) or offer.copy.get("wechat")
+    how = offer.cancel_rule.en if ctx.locale.startswith("en") else offer.cancel_rule.zh
+    return OfferView(
+        code=offer.code,
+        name=offer.names.to(ctx.locale),
+        kind=offer.kind,
+        service=offer.service,
+        price_fen=offer.price_fen,
+        period=offer.period,
+        allowance=offer.allowance,
+        effective=offer.effective,
+        trial_days=None if offer.trial is None else offer.trial.days,
+        how_to_cancel=how,
+        description="" if words is None else words.to(ctx.locale),
+        components=offer.components,
+    )

@@ -1,0 +1,49 @@
+"""Ordering: orders, their states, and the subscriptions that come of them."""
+
+from gateway.capabilities.orders.capability import orders as order_capabilities
+from gateway.capabilities.orders.capability import subscriptions as subscription_capabilities
+from gateway.capabilities.orders.errors import (
+    NotCancellable,
+    NotConfirmable,
+    NotHeld,
+    NotOrderable,
+    OfferUnknown,
+    OrderAlreadyOpen,
+    OrderNotFound,
+    TermNotOver,
+)
+from gateway.capabilities.orders.schemas import (
+    Attribution,
+    ListOrders,
+    ListSubscriptions,
+    Order,
+    OrderPage,
+    OrderRef,
+    PlaceOrder,
+    Subscription,
+    SubscriptionPage,
+)
+from gateway.capabilities.orders.tasks import Fulfilment
+
+__all__ = [
+    "Attribution",
+    "Fulfilment",
+    "ListOrders",
+    "ListSubscriptions",
+    "NotCancellable",
+    "NotConfirmable",
+    "NotHeld",
+    "NotOrderable",
+    "OfferUnknown",
+    "Order",
+    "OrderAlreadyOpen",
+    "OrderNotFound",
+    "OrderPage",
+    "OrderRef",
+    "PlaceOrder",
+    "Subscription",
+    "SubscriptionPage",
+    "TermNotOver",
+    "order_capabilities",
+    "subscription_capabilities",
+]

@@ -1,0 +1,61 @@
+"""Why an order could not be placed or moved."""
+
+from __future__ import annotations
+
+from gateway.errors import Conflict, NotFound
+
+
+class OrderNotFound(NotFound):
+    """There is no such order among yours."""
+
+    code = "order-not-found"
+    title = {"zh": "没有这个订单", "en": "There is no such order among yours"}
+
+
+class OfferUnknown(NotFound):
+    """There is no offer with that code."""
+
+    code = "offer-unknown"
+    title = {"zh": "没有这个商品", "en": "There is no such offer"}
+
+
+class NotOrderable(Conflict):
+    """This subscriber may not order this offer now; `reason` says why."""
+
+    code = "not-orderable"
+    title = {"zh": "暂时不能办理该商品", "en": "This offer cannot be ordered now"}
+
+
+class NotHeld(Conflict):
+    """What is not held cannot be unsubscribed."""
+
+    code = "not-held"
+    title = {"zh": "您没有订购该商品", "en": "This offer is not held"}
+
+
+class TermNotOver(Conflict):
+    """The offer has a shortest term which is not over."""
+
+    code = "term-not-over"
+    title = {"zh": "未满最短在网期限", "en": "The shortest term is not over"}
+
+
+class OrderAlreadyOpen(Conflict):
+    """An order for this offer is under way; `order_id` names it."""
+
+    code = "order-already-open"
+    title = {"zh": "该商品已有一笔办理中的订单", "en": "An order for this offer is already under way"}
+
+
+class NotConfirmable(Conflict):
+    """The order no longer waits for a confirmation."""
+
+    code = "not-confirmable"
+    title = {"zh": "订单已不能确认", "en": "The order cannot be confirmed any more"}
+
+
+class NotCancellable(Conflict):
+    """The order is past the point where it can be cancelled."""
+
+    code = "not-cancellable"
+    title = {"zh": "订单已不能取消", "en": "The order cannot be cancelled any more"}

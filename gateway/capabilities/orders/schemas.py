@@ -1,0 +1,124 @@
+"""What ordering takes and answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Action = Literal["subscribe", "unsubscribe"]
+OrderId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="Id of an order.")]
+Code = Annotated[str, Meta(min_length=1, max_length=60, description="Code of a product offering.")]
+Text100 = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class Attribution(Struct, frozen=True, omit_defaults=True):
+    """What led to the order."""
+
+    impression: Annotated[Text100 | None, Meta(description="Impression id of the recommendation that was taken.")] = (
+        None
+    )
+    campaign: Annotated[Text100 | None, Meta(description="Campaign code.")] = None
+    referrer: Annotated[Text100 | None, Meta(description="Who or what sent the subscriber here.")] = None
+
+
+class PlaceOrder(Struct, frozen=True):
+    """Take down an order for the subject."""
+
+    offer: Code
+    action: Annotated[Action, Meta(description="What to do with the offer.")] = "subscribe"
+    partner_ref: Annotated[Text100 | None, Meta(description="The caller's own number for this order.")] = None
+    attribution: Attribution = Attribution()
+
+
+class OrderRef(Struct, frozen=True):
+    """Name one order of the subject."""
+
+    id: OrderId
+
+
+class ListOrders(Struct, frozen=True):
+    """Page through the subject's orders, newest first."""
+
+    state: Annotated[
+        Literal[
+            "acknowledged", "awaiting_confirmation", "accepted", "provisioning", "unknown", "completed", "failed",
+            "cancelled", "expired",
+        ] | None,
+        Meta(description="Only orders in this state."),
+    ] = None  # fmt: skip
+    cursor: Annotated[OrderId | None, Meta(description="`next` of the page before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="Orders on one page.")] = 20
+
+
+class Transition(Struct, frozen=True):
+    """One step of an order."""
+
+    to: str
+    at: datetime
+    actor: str
+    """Kind of who made the step: account, session, partner, operator, platform."""
+    channel: str
+    reason: str
+    from_: Annotated[str | None, Meta(description="State before; null for the first step.")] = msgspec.field(
+        name="from", default=None
+    )
+
+
+class Order(Struct, frozen=True):
+    """An order as its subscriber or partner sees it."""
+
+    id: str
+    offer: str
+    name: str
+    """The offer's name in the caller's language."""
+    action: str
+    price_fen: int
+    """Price of one period, fen."""
+    period: str
+    state: str
+    channel: str
+    created_at: datetime
+    updated_at: datetime
+    confirm_by: datetime | None = None
+    """Until when the subscriber's own yes is awaited."""
+    partner_ref: str | None = None
+    attribution: Attribution = Attribution()
+    history: list[Transition] = []
+    """Every transition, oldest first; empty in lists."""
+
+
+class OrderPage(Struct, frozen=True):
+    """One page of orders."""
+
+    items: list[Order]
+    next: str | None = None
+    """Cursor of the next page; null on the last one."""
+
+
+class ListSubscriptions(Struct, frozen=True):
+    """Page through what the subject holds."""
+
+    cursor: Annotated[OrderId | None, Meta(description="`next` of the page before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class Subscription(Struct, frozen=True):
+    """One offer in force."""
+
+    id: str
+    offer: str
+    name: str
+    price_fen: int
+    period: str
+    started_at: datetime
+    how_to_cancel: str
+
+
+class SubscriptionPage(Struct, frozen=True):
+    """One page of subscriptions."""
+
+    items: list[Subscription]
+    next: str | None = None

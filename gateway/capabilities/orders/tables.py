@@ -1,0 +1,83 @@
+"""Orders, every transition they made, and the subscriptions that came of them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+)
+
+from gateway.capabilities.orders.states import OPEN_STATES
+from gateway.store import Instant, metadata
+
+_subscriber = BigInteger().with_variant(Integer, "sqlite")
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("subscriber_id", _subscriber, nullable=False),
+    # The nth order of its subscriber. Two orders decided on the same facts want the same number, so one must decide anew.
+    Column("subscriber_seq", Integer, nullable=False),
+    Column("account", String(200), nullable=False),
+    Column("offer_code", String(60), nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("price_fen", BigInteger, nullable=False),
+    Column("period", String(10), nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("transitions", SmallInteger, nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("partner_id", String(60)),
+    Column("partner_ref", String(100)),
+    Column("attribution", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("confirm_by", Instant),
+    UniqueConstraint("subscriber_id", "subscriber_seq"),
+)
+is_open = orders.c.state.in_([literal_column(f"'{state}'") for state in OPEN_STATES])
+"""Written out in SQL, so that the database sees that a query asks for just the rows of the partial index."""
+Index(
+    "uq_orders_open", orders.c.subscriber_id, orders.c.offer_code, orders.c.action,
+    unique=True, sqlite_where=is_open, postgresql_where=is_open,
+)  # fmt: skip
+Index("ix_orders_partner_ref", orders.c.partner_id, orders.c.partner_ref)
+
+order_transitions = Table(
+    "order_transitions",
+    metadata,
+    # The key is the guard of the state machine: transition n of an order happens once.
+    Column("order_id", String(36), ForeignKey("orders.id"), primary_key=True),
+    Column("seq", SmallInteger, primary_key=True, autoincrement=False),
+    Column("from_state", String(24)),
+    Column("to_state", String(24), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("subscriber_id", _subscriber, nullable=False),
+    Column("offer_code", String(60), nullable=False),
+    Column("order_id", String(36)),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+_held = subscriptions.c.ended_at.is_(None)
+Index(
+    "uq_subscriptions_held", subscriptions.c.subscriber_id, subscriptions.c.offer_code,
+    unique=True, sqlite_where=_held, postgresql_where=_held,
+)  # fmt: skip

@@ -1,0 +1,183 @@
+"""What happens to an order after its subscriber said yes: handed to the back end, asked after, told about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from adapters.boss.protocol import Boss, ProvisionOrder, ProvisionResult
+from adapters.errors import OutcomeUnknown, UpstreamRefused
+from auth.phone_number import PhoneVault
+from gateway.capabilities.interactions import interactions
+from gateway.capabilities.offers import Offer
+from gateway.capabilities.offers.live import LiveCatalog
+from gateway.capabilities.orders import words
+from gateway.capabilities.orders.capability import CONFIRM_WITHIN, OrderJob
+from gateway.capabilities.orders.moving import move
+from gateway.capabilities.orders.repository import StoredOrder, get_any, get_held
+from gateway.capabilities.orders.schemas import Action
+from gateway.capabilities.orders.states import OrderState
+from gateway.capabilities.orders.tables import subscriptions
+from gateway.capabilities.subscribers import contact_of
+from gateway.kit.clock import Clock
+from gateway.messages import notify
+from gateway.store import Store, Unit
+from gateway.store.outbox import Handler, Job, RetryLater, owe
+
+_ASK_AGAIN = timedelta(seconds=5)
+_job = msgspec.json.Decoder(OrderJob)
+
+
+class Fulfilment:
+    """Carries accepted orders out, exactly once.
+
+    Before the back end is called the order is durably `provisioning`. Whoever finds it so, after a crash or a lost
+    answer, asks the back end for the order's status first and sends it only if it was never seen there.
+    """
+
+    def __init__(
+        self, store: Store, boss: Boss, catalog: LiveCatalog, vault: PhoneVault, *, clock: Clock, ids: Callable[[], str]
+    ) -> None:
+        self._store = store
+        self._boss = boss
+        self._catalog = catalog
+        self._vault = vault
+        self._clock = clock
+        self._ids = ids
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Outbox kind → handler."""
+        return {
+            "orders.provision": self.provision,
+            "orders.settle": self.settle,
+            "orders.expire": self.expire,
+            "orders.ask": self.ask,
+        }
+
+    async def provision(self, job: Job, unit: Unit) -> None:
+        """Hand an accepted order to the back end and record what came of it."""
+        order = await self._order(job)
+        if order.state is OrderState.ACCEPTED:
+            order = await self._begin(order)
+            result = None
+        elif order.state is OrderState.PROVISIONING:
+            result = await self._boss.status(order.id)
+        else:
+            return
+        try:
+            if result is None:
+                result = await self._boss.provision(await self._request(order))
+        except OutcomeUnknown:
+            self._step(unit, order, OrderState.UNKNOWN, "answer of the back end lost")
+            self._owe(unit, job, "orders.settle", order, after=_ASK_AGAIN)
+            return
+        except UpstreamRefused as error:
+            result = ProvisionResult(order.id, "refused", error.reason)
+        await self._conclude(unit, job, order, result)
+
+    async def settle(self, job: Job, unit: Unit) -> None:
+        """Find out what became of an order whose answer was lost; one never seen is sent after all."""
+        order = await self._order(job)
+        if order.state is not OrderState.UNKNOWN:
+            return
+        result = await self._boss.status(order.id)
+        if result is None:
+            order = self._step(unit, order, OrderState.PROVISIONING, "the back end never saw it")
+            self._owe(unit, job, "orders.provision", order)
+            return
+        await self._conclude(unit, job, order, result)
+
+    async def expire(self, job: Job, unit: Unit) -> None:
+        """End an order whose confirmation did not come."""
+        order = await self._order(job)
+        if order.state is not OrderState.AWAITING_CONFIRMATION:
+            return
+        self._step(unit, order, OrderState.EXPIRED, "no confirmation in time")
+        self._tell(unit, job, order, words.outcome(self._offer(order), order.action, "expired"))
+
+    async def ask(self, job: Job, unit: Unit) -> None:
+        """Ask the subscriber to confirm an order that a partner pushed."""
+        order = await self._order(job)
+        if order.state is OrderState.AWAITING_CONFIRMATION:
+            minutes = int(CONFIRM_WITHIN.total_seconds() // 60)
+            self._tell(unit, job, order, words.confirmation(self._offer(order), order.action, minutes))
+
+    async def _order(self, job: Job) -> StoredOrder:
+        order_id = _job.decode(job.body).order_id
+        order = await self._store.read(get_any, order_id)
+        if order is None:
+            raise LookupError(f"no order {order_id}")
+        return order
+
+    async def _begin(self, order: StoredOrder) -> StoredOrder:
+        begun = Unit()
+        order = self._step(begun, order, OrderState.PROVISIONING, "handed to the back end")
+        await self._store.commit(begun)
+        return order
+
+    async def _request(self, order: StoredOrder) -> ProvisionOrder:
+        contact = await self._store.read(contact_of, order.subscriber_id)
+        effective = self._offer(order).effective
+        phone = contact.phone(self._vault)
+        action: Action = "unsubscribe" if order.action == "unsubscribe" else "subscribe"
+        return ProvisionOrder(order.id, contact.ref, phone, order.offer_code, action, effective, order.price_fen)
+
+    async def _conclude(self, unit: Unit, job: Job, order: StoredOrder, result: ProvisionResult) -> None:
+        if result.status == "processing":
+            raise RetryLater(_ASK_AGAIN, "the back end is still at it")
+        offer = self._offer(order)
+        if result.status == "refused":
+            reason = result.reason or ""
+            self._step(unit, order, OrderState.FAILED, f"refused by the back end: {reason}"[:200])
+            self._tell(unit, job, order, words.outcome(offer, order.action, "failed", reason))
+            return
+        self._step(unit, order, OrderState.COMPLETED, "provisioned")
+        await self._change_subscription(unit, order)
+        self._log_completed(unit, order)
+        self._tell(unit, job, order, words.outcome(offer, order.action, "completed"))
+
+    async def _change_subscription(self, unit: Unit, order: StoredOrder) -> None:
+        now = self._clock()
+        if order.action == "unsubscribe":
+            held = await self._store.read(get_held, order.subscriber_id, order.offer_code)
+            if held is not None:
+                unit.update(subscriptions, {"id": held.id}, ended_at=now)
+            return
+        unit.insert(
+            subscriptions,
+            id=self._ids(), subscriber_id=order.subscriber_id, offer_code=order.offer_code, order_id=order.id,
+            started_at=now, ended_at=None,
+        )  # fmt: skip
+
+    def _log_completed(self, unit: Unit, order: StoredOrder) -> None:
+        unit.insert(
+            interactions,
+            id=self._ids(), at=self._clock(), kind="completed", subscriber_id=order.subscriber_id,
+            account=order.account, channel=order.channel, place="", impression=None,
+            offers=msgspec.json.encode([order.offer_code]).decode(),
+        )  # fmt: skip
+
+    def _offer(self, order: StoredOrder) -> Offer:
+        return self._catalog.current.by_code[order.offer_code]
+
+    def _step(self, unit: Unit, order: StoredOrder, to: OrderState, reason: str) -> StoredOrder:
+        return move(unit, order, to, actor="platform:", channel="platform", reason=reason, now=self._clock())
+
+    def _owe(self, unit: Unit, job: Job, kind: str, order: StoredOrder, after: timedelta | None = None) -> None:
+        now: datetime = self._clock()
+        due_at = None if after is None else now + after
+        owe(unit, kind, OrderJob(order.id), id=self._ids(), now=now, trace_id=job.trace_id, due_at=due_at)
+
+    def _tell(self, unit: Unit, job: Job, order: StoredOrder, text: Mapping[str, Any]) -> None:
+        notify(
+            unit,
+            order.subscriber_id,
+            order.account,
+            dict(text),
+            id=self._ids(),
+            now=self._clock(),
+            trace_id=job.trace_id,
+        )

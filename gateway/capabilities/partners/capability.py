@@ -1,0 +1,151 @@
+"""Registering partner applications and changing their secrets: the operator's side."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from auth import client_secret
+from auth.client_secret import StoredSecret
+from gateway.capabilities.partners.repository import Partner, Partners
+from gateway.capabilities.partners.tables import partner_secrets
+from gateway.capabilities.partners.tables import partners as partner_rows
+from gateway.capability import CapabilitySet, Context, Effect
+from gateway.errors import Conflict, NotFound
+from gateway.store import Unit
+
+partners = CapabilitySet("partners")
+
+OVERLAP = timedelta(days=7)
+"""How long the secret before the newest stays good."""
+
+PartnerId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,58}$", description="Client id.")]
+Scope = Annotated[str, Meta(pattern=r"^[a-z]+:(\*|[a-z]+)$", description="noun:verb or noun:*.")]
+Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+$", description="Web origin: scheme, host and port.")]
+
+
+class PartnerExists(Conflict):
+    """There is a partner of that id."""
+
+    code = "partner-exists"
+    title = {"zh": "合作方已存在", "en": "There is a partner of that id already"}
+
+
+class PartnerNotFound(NotFound):
+    """There is no partner of that id."""
+
+    code = "partner-not-found"
+    title = {"zh": "没有这个合作方", "en": "There is no such partner"}
+
+
+class CreatePartner(Struct, frozen=True):
+    """Register a partner application."""
+
+    id: PartnerId
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    scopes: Annotated[list[Scope], Meta(max_length=50)]
+    origins: Annotated[list[Origin], Meta(max_length=50)] = []
+    per_second: Annotated[int | None, Meta(description="Calls per second; null: the usual number.")] = None
+    per_day: Annotated[int | None, Meta(description="Calls per day; null: the usual number.")] = None
+
+
+class PartnerRef(Struct, frozen=True):
+    """Name one partner."""
+
+    id: PartnerId
+
+
+class Credentials(Struct, frozen=True):
+    """What the partner's developer needs. The secret is shown this once."""
+
+    client_id: str
+    client_secret: str
+
+
+@partners.capability(
+    scope="partners:admin",
+    effect=Effect.WRITE,
+    http="POST /v1/partners",
+    title={"zh": "登记合作方", "en": "Register a partner"},
+    errors=(PartnerExists,),
+)
+async def create(request: CreatePartner, ctx: Context) -> Credentials:
+    """Register a partner application and give out its first secret."""
+    known = ctx.part(Partners)
+    known.forget(request.id)
+    if await known.get(request.id) is not None:
+        raise PartnerExists
+    ctx.unit.insert(
+        partner_rows,
+        id=request.id, name=request.name, scopes=_json(request.scopes), origins=_json(request.origins),
+        per_second=request.per_second, per_day=request.per_day, suspended=False, created_at=ctx.now,
+    )  # fmt: skip
+    secret = client_secret.generate()
+    _insert_secret(ctx.unit, request.id, _stored(secret, request.id, ctx))
+    known.forget(request.id)
+    ctx.audit_detail["partner"] = request.id
+    return Credentials(request.id, secret)
+
+
+@partners.capability(
+    scope="partners:admin",
+    effect=Effect.WRITE,
+    http="POST /v1/partners/{id}/secrets",
+    title={"zh": "更换密钥", "en": "Rotate a partner's secret"},
+    errors=(PartnerNotFound,),
+)
+async def rotate_secret(request: PartnerRef, ctx: Context) -> Credentials:
+    """Give out a new secret; the one before it stays good for seven days, older ones end now."""
+    partner = await _partner(request.id, ctx)
+    secret = client_secret.generate()
+    new = _stored(secret, partner.id, ctx)
+    kept = {one.id: one for one in client_secret.rotate(partner.secrets, new, ctx.now, OVERLAP)}
+    for old in partner.secrets:
+        ctx.unit.update(partner_secrets, {"id": old.id}, ends_at=kept[old.id].ends_at if old.id in kept else ctx.now)
+    _insert_secret(ctx.unit, partner.id, new)
+    ctx.part(Partners).forget(partner.id)
+    ctx.audit_detail["partner"] = partner.id
+    return Credentials(partner.id, secret)
+
+
+@partners.capability(
+    scope="partners:admin",
+    effect=Effect.WRITE,
+    http="POST /v1/partners/{id}/suspend",
+    title={"zh": "暂停合作方", "en": "Suspend a partner"},
+    errors=(PartnerNotFound,),
+)
+async def suspend(request: PartnerRef, ctx: Context) -> PartnerRef:
+    """Stop a partner: within seconds none of its credentials opens anything."""
+    partner = await _partner(request.id, ctx)
+    ctx.unit.update(partner_rows, {"id": partner.id}, suspended=True)
+    ctx.part(Partners).forget(partner.id)
+    return request
+
+
+async def _partner(partner_id: str, ctx: Context) -> Partner:
+    known = ctx.part(Partners)
+    known.forget(partner_id)
+    partner = await known.get(partner_id)
+    if partner is None:
+        raise PartnerNotFound
+    return partner
+
+
+def _stored(secret: str, partner_id: str, ctx: Context) -> StoredSecret:
+    return client_secret.store(secret, id=ctx.ids(), partner_id=partner_id, box=ctx.part(Partners).box, now=ctx.now)
+
+
+def _insert_secret(unit: Unit, partner_id: str, stored: StoredSecret) -> None:
+    unit.insert(
+        partner_secrets,
+        id=stored.id, partner_id=partner_id, digest=stored.digest, sealed_signing_key=stored.sealed_signing_key,
+        created_at=stored.created_at, ends_at=stored.ends_at,
+    )  # fmt: skip
+
+
+def _json(texts: list[str]) -> str:
+    return msgspec.json.encode(texts).decode()

@@ -1,0 +1,91 @@
+"""Reading partners: who they are, what they may, and which secrets are theirs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from auth import client_secret
+from auth.client_secret import StoredSecret
+from auth.secret_box import SecretBox
+from gateway.capabilities.partners.tables import partner_secrets
+from gateway.capabilities.partners.tables import partners as partner_rows
+from gateway.kit.clock import Clock
+from gateway.store import Store
+
+_FRESH_FOR = timedelta(seconds=3)
+_REMEMBERED = 10_000
+
+
+class Partner(msgspec.Struct, frozen=True):
+    """One partner application."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    origins: frozenset[str]
+    """Web origins that may open widget sessions in its name."""
+    per_second: int | None
+    per_day: int | None
+    """Calls of its contract; None: the installation's usual ones."""
+    suspended: bool
+    secrets: tuple[StoredSecret, ...]
+
+
+class Partners:
+    """Partners by client id, remembered for three seconds: so long may a suspension take to be felt."""
+
+    def __init__(self, store: Store, box: SecretBox, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self.box = box
+        self._known: dict[str, tuple[datetime, Partner | None]] = {}
+
+    async def get(self, partner_id: str) -> Partner | None:
+        """The partner, or None if there is none of that id."""
+        now = self._clock()
+        known = self._known.get(partner_id)
+        if known is not None and known[0] > now:
+            return known[1]
+        partner = await self._store.read(_fetch, partner_id)
+        if len(self._known) >= _REMEMBERED:  # ids are the callers' words: they must not fill the memory
+            self._known.clear()
+        self._known[partner_id] = (now + _FRESH_FOR, partner)
+        return partner
+
+    def forget(self, partner_id: str) -> None:
+        """Read the partner anew next time."""
+        self._known.pop(partner_id, None)
+
+    async def quota(self, partner_id: str) -> tuple[int, int] | None:
+        """(calls per second, calls per day) of the contract, or None for the usual ones."""
+        partner = await self.get(partner_id)
+        if partner is None or partner.per_second is None or partner.per_day is None:
+            return None
+        return partner.per_second, partner.per_day
+
+    def signing_keys(self, partner: Partner) -> list[bytes]:
+        """The keys that its signed requests may be signed with now, newest first."""
+        live = client_secret.live(partner.secrets, self._clock())
+        return [client_secret.unseal_signing_key(secret, partner_id=partner.id, box=self.box) for secret in live]
+
+
+def _fetch(connection: Connection, partner_id: str) -> Partner | None:
+    row = connection.execute(select(partner_rows).where(partner_rows.c.id == partner_id)).one_or_none()
+    if row is None:
+        return None
+    secrets = connection.execute(select(partner_secrets).where(partner_secrets.c.partner_id == partner_id))
+    return Partner(
+        id=row.id,
+        name=row.name,
+        scopes=frozenset(msgspec.json.decode(row.scopes, type=list[str])),
+        origins=frozenset(msgspec.json.decode(row.origins, type=list[str])),
+        per_second=row.per_second,
+        per_day=row.per_day,
+        suspended=row.suspended,
+        secrets=tuple(
+            StoredSecret(one.id, one.digest, one.sealed_signing_key, one.created_at, one.ends_at) for one in secrets
+        ),
+    )

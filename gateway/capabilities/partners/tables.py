@@ -1,0 +1,32 @@
+"""Partner applications and their secrets."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+
+from gateway.store import Instant, metadata
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("origins", Text, nullable=False),
+    Column("per_second", Integer),
+    Column("per_day", Integer),
+    Column("suspended", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+partner_secrets = Table(
+    "partner_secrets",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("partner_id", String(60), ForeignKey("partners.id"), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("sealed_signing_key", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+)
+Index("ix_partner_secrets_partner_id", partner_secrets.c.partner_id)

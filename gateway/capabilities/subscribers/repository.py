@@ -1,0 +1,135 @@
+"""Reading the subscriber behind an account, many at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    String,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
+
+from auth.principal import Subject
+from gateway.capabilities.bindings.tables import bindings
+from gateway.capabilities.consents.tables import consents
+from gateway.capabilities.interactions import DECLINED_FOR, interactions
+from gateway.capabilities.orders.tables import is_open, orders, subscriptions
+from gateway.capabilities.subscribers.schemas import Profile
+from gateway.capabilities.subscribers.tables import profiles, subscribers
+from gateway.kit.clock import Clock
+from gateway.store import Instant, Loader, Store
+from gateway.subject import SubjectRecord
+
+_profile = msgspec.json.Decoder(Profile)
+_codes = msgspec.json.Decoder(list[str])
+_NOTHING_KNOWN = Profile()
+
+
+class Subjects:
+    """Finds the subscriber behind an account; accounts asked for at the same time are one read."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._clock = clock
+        self._loader: Loader[str, SubjectRecord] = Loader(store, self._fetch)
+
+    async def resolve(self, account: str) -> SubjectRecord | None:
+        """The subscriber bound to the account now, or None."""
+        return await self._loader.get(account)
+
+    def _fetch(self, connection: Connection, accounts: Sequence[str]) -> dict[str, SubjectRecord]:
+        bound = connection.execute(_BOUND, {"accounts": list(accounts)}).all()
+        facts = _facts(connection, sorted({row.subscriber_id for row in bound}), self._clock)
+        return {row.account: _record(row, facts[row.subscriber_id]) for row in bound}
+
+
+@dataclass(slots=True)
+class _Facts:
+    held: set[str] = field(default_factory=set)
+    open_orders: set[str] = field(default_factory=set)
+    declined: set[str] = field(default_factory=set)
+    consents: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    order_count: int = 0
+
+
+_BOUND = (
+    select(
+        bindings.c.account, bindings.c.id.label("binding_id"), bindings.c.subscriber_id, subscribers.c.ref,
+        subscribers.c.brand, subscribers.c.region, subscribers.c.suspended, profiles.c.body,
+    )
+    .join(subscribers, subscribers.c.id == bindings.c.subscriber_id)
+    .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
+    .where(bindings.c.ended_at.is_(None), bindings.c.account.in_(bindparam("accounts", expanding=True)))
+)  # fmt: skip
+
+_ids: BindParameter[list[int]] = bindparam("ids", expanding=True)
+_no_text = cast(null(), String)
+# One statement, so that all facts are of one moment: what is decided on them carries the order count, which changes
+# with the next order, and so a decision on old facts clashes.
+_FACTS = union_all(
+    select(orders.c.subscriber_id, literal("count"), _no_text, func.max(orders.c.subscriber_seq))
+    .where(orders.c.subscriber_id.in_(_ids))
+    .group_by(orders.c.subscriber_id),
+    select(orders.c.subscriber_id, literal("open"), orders.c.offer_code, literal(0))
+    .where(orders.c.subscriber_id.in_(_ids), is_open),
+    select(subscriptions.c.subscriber_id, literal("held"), subscriptions.c.offer_code, literal(0))
+    .where(subscriptions.c.subscriber_id.in_(_ids), subscriptions.c.ended_at.is_(None)),
+    select(consents.c.subscriber_id, case((consents.c.granted, "granted"), else_="refused"), consents.c.purpose, consents.c.seq)
+    .where(consents.c.subscriber_id.in_(_ids)),
+    select(interactions.c.subscriber_id, literal("declined"), interactions.c.offers, literal(0))
+    .where(
+        interactions.c.subscriber_id.in_(_ids),
+        interactions.c.kind == "declined",
+        interactions.c.at > bindparam("declined_after", type_=Instant),
+    ),
+)  # fmt: skip
+
+
+def _facts(connection: Connection, ids: Sequence[int], clock: Clock) -> dict[int, _Facts]:
+    facts: dict[int, _Facts] = defaultdict(_Facts)
+    if not ids:
+        return facts
+    parameters = {"ids": list(ids), "declined_after": clock() - DECLINED_FOR}
+    for subscriber_id, kind, text, number in connection.execute(_FACTS, parameters):
+        of_one = facts[subscriber_id]
+        if kind == "held":
+            of_one.held.add(text)
+        elif kind == "open":
+            of_one.open_orders.add(text)
+        elif kind == "count":
+            of_one.order_count = number
+        elif kind == "declined":
+            of_one.declined.update(_codes.decode(text))
+        elif text not in of_one.consents or of_one.consents[text][0] < number:
+            of_one.consents[text] = (number, kind == "granted")
+    return facts
+
+
+def _record(row: Any, facts: _Facts) -> SubjectRecord:
+    profile = _NOTHING_KNOWN if row.body is None else _profile.decode(row.body)
+    return SubjectRecord(
+        identity=Subject(row.subscriber_id, row.account, row.binding_id, row.suspended),
+        ref=row.ref,
+        brand=row.brand,
+        region=row.region,
+        device_abilities=frozenset(profile.device_abilities),
+        usage=profile.usage,
+        traffic_used_pct=profile.traffic_used_pct,
+        held=frozenset(facts.held),
+        open_orders=frozenset(facts.open_orders),
+        order_count=facts.order_count,
+        declined=frozenset(facts.declined),
+        consents={purpose: granted for purpose, (_, granted) in facts.consents.items()},
+    )

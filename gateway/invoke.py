@@ -1,0 +1,260 @@
+"""The one way in: authorise → quota → decode → idempotency → run → commit → encode → audit.
+
+Every surface ends here, so that each of these is written once and cannot be forgotten. A capability reads, decides and
+records changes on its unit; this module commits them together with the idempotency row and the audit row. When a
+unique constraint says that somebody else was first, the capability runs again from its reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from auth.policy import Decision, decide
+from auth.principal import Principal
+from gateway.audit import record_call
+from gateway.capability import Capability, Context, Parts
+from gateway.errors import (
+    Conflict,
+    Forbidden,
+    GatewayError,
+    Internal,
+    KeyReused,
+    MalformedRequest,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from gateway.idempotency import IdempotencyRecord, IdempotencyRecords, Key
+from gateway.kit.clock import Clock
+from gateway.store import Clash, Store, StoreUnavailable, Unit
+from gateway.subject import SubjectRecord, SubjectResolver
+
+_TRIES = 6
+_log = structlog.get_logger("invoke")
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to run a capability, as a surface hands it over."""
+
+    capability: str
+    principal: Principal
+    payload: bytes | Mapping[str, Any] | msgspec.Struct
+    """JSON bytes, a mapping of texts (query and path), or the request itself."""
+    account: str | None = None
+    """The account of the subject; None for the caller's own."""
+    channel: str = "api"
+    locale: str = "zh-CN"
+    idempotency_key: str | None = None
+    origin: str | None = None
+    trace_id: str | None = None
+    deadline: timedelta = timedelta(seconds=30)
+
+
+class Quota(Protocol):
+    """Counts calls against what the principal may make."""
+
+    async def take(self, principal: Principal, now: datetime) -> float | None:
+        """None if the call is within quota, else the seconds until the next one is."""
+
+
+class Invoker:
+    """Runs capabilities for principals."""
+
+    def __init__(
+        self,
+        capabilities: Mapping[str, Capability],
+        *,
+        store: Store,
+        subjects: SubjectResolver,
+        quota: Quota,
+        parts: Parts,
+        clock: Clock,
+        ids: Callable[[], str],
+    ) -> None:
+        self.capabilities = capabilities
+        self._store = store
+        self._subjects = subjects
+        self._quota = quota
+        self._parts = parts
+        self._clock = clock
+        self._ids = ids
+        self._idempotency = IdempotencyRecords(store)
+        self._behind: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, call: Call) -> Any:
+        """The capability's answer.
+
+        Raises:
+            GatewayError: what the capability declared, or one of this module's own refusals.
+        """
+        capability = self.capabilities.get(call.capability)
+        if capability is None:
+            raise NotFound({"zh": f"没有名为 {call.capability} 的能力", "en": f"no capability {call.capability}"})
+        now = self._clock()
+        context = Context(
+            call.principal, call.account or call.principal.account, None, call.channel, call.locale, now, now + call.deadline,
+            call.trace_id or self._ids(), call.idempotency_key, call.origin, Unit(), self._ids, self._parts,
+        )  # fmt: skip
+        try:
+            await self._authorise(capability, call, context)
+            await self._take_quota(context)
+            request = _decode(capability, call.payload)
+            key = self._key(capability, call, context)
+            return await self._run(capability, request, key, context)
+        except GatewayError as error:
+            self._audit_refusal(capability, context, error)
+            raise
+        except StoreUnavailable as error:
+            _log.error("store unavailable", capability=capability.name, trace=context.trace_id, error=str(error))
+            raise Unavailable from error
+        except Exception as error:
+            _log.exception("capability failed", capability=capability.name, trace=context.trace_id)
+            failure = Internal(trace=context.trace_id)
+            self._audit_refusal(capability, context, failure)
+            raise failure from error
+
+    async def close(self) -> None:
+        """Wait until what was answered before it was written is written."""
+        while self._behind:
+            await asyncio.wait(self._behind)
+
+    async def _authorise(self, capability: Capability, call: Call, context: Context) -> None:
+        context.subject = await self._subject(capability, context.account)
+        decision = self._decide(capability, call, context)
+        if not decision.allowed:
+            refusal = Unauthenticated if call.principal.kind == "anonymous" else Forbidden
+            raise refusal(dict(decision.words), reason=decision.reason)
+
+    def _decide(self, capability: Capability, call: Call, context: Context) -> Decision:
+        subject = context.subject
+        return decide(
+            context.principal,
+            capability.need,
+            None if subject is None else subject.identity,
+            None if subject is None else subject.consents,
+            context.now,
+            account=call.account,
+        )
+
+    async def _subject(self, capability: Capability, account: str | None) -> SubjectRecord | None:
+        if capability.need.subject == "none" or account is None:
+            return None
+        return await self._subjects.resolve(account)
+
+    async def _take_quota(self, context: Context) -> None:
+        wait = await self._quota.take(context.principal, context.now)
+        if wait is not None:
+            raise TooManyRequests(retry_after=wait)
+
+    def _key(self, capability: Capability, call: Call, context: Context) -> Key | None:
+        if call.idempotency_key is None or not capability.writes:
+            return None
+        owner = f"{context.principal.kind}:{context.principal.id}"
+        return Key.of(owner, capability.name, context.account or "", call.idempotency_key)
+
+    async def _run(self, capability: Capability, request: msgspec.Struct, key: Key | None, context: Context) -> Any:
+        fingerprint = hashlib.sha256(msgspec.json.encode(request)).digest() if key else b""
+        for attempt in range(_TRIES):
+            if key and (record := await self._idempotency.get(key, context.now)) is not None:
+                return _replay(capability, record, fingerprint)
+            if attempt:  # what clashed was decided on old facts
+                context.unit = Unit()
+                await self._refresh_subject(context)
+            try:
+                return await self._attempt(capability, request, key, fingerprint, context)
+            except Clash:
+                continue
+        raise Conflict({"zh": "同时有其他请求在处理，请稍后重试", "en": "other requests are changing this; try again"})
+
+    async def _refresh_subject(self, context: Context) -> None:
+        if context.subject is not None:
+            context.subject = await self._subjects.resolve(context.subject.identity.account)
+            if context.subject is None:
+                raise Conflict({"zh": "绑定刚刚解除", "en": "the binding has just ended"})
+
+    async def _attempt(
+        self, capability: Capability, request: msgspec.Struct, key: Key | None, fingerprint: bytes, context: Context
+    ) -> Any:
+        unit = context.unit
+        try:
+            answer = await capability.run(request, context)
+        except GatewayError as error:
+            if key is None or error.status >= 500:
+                raise
+            # The refusal is this key's answer too. What the capability recorded before refusing is dropped.
+            refused = Unit()
+            self._idempotency.keep(refused, key, fingerprint, error.status, _refusal_bytes(error), context.now)
+            await self._store.commit(refused)
+            raise
+        if key:
+            self._idempotency.keep(unit, key, fingerprint, 200, msgspec.json.encode(answer), context.now)
+        record_call(unit, capability.name, context, "ok")
+        if capability.writes:
+            await self._store.commit(unit)
+        else:
+            self._commit_behind(unit)
+        return answer
+
+    def _audit_refusal(self, capability: Capability, context: Context, error: GatewayError) -> None:
+        unit = Unit()
+        record_call(unit, capability.name, context, error.code)
+        self._commit_behind(unit)
+
+    def _commit_behind(self, unit: Unit) -> None:
+        # A reader need not wait for the record that it read; `close` does.
+        task = asyncio.create_task(self._commit_logged(unit))
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+
+    async def _commit_logged(self, unit: Unit) -> None:
+        try:
+            await self._store.commit(unit)
+        except Exception:
+            _log.exception("a read's records were not written", rows=len(unit.changes))
+
+
+class _Refusal(msgspec.Struct):
+    code: str
+    status: int
+    detail: str | dict[str, str]
+    extra: dict[str, Any]
+
+
+def _refusal_bytes(error: GatewayError) -> bytes:
+    detail = error.detail if isinstance(error.detail, str) else dict(error.detail)
+    return msgspec.json.encode(_Refusal(error.code, error.status, detail, error.extra))
+
+
+def _replay(capability: Capability, record: IdempotencyRecord, fingerprint: bytes) -> Any:
+    if record.fingerprint != fingerprint:
+        raise KeyReused
+    if record.status == 200:
+        return msgspec.json.decode(record.answer, type=capability.answer)
+    kept = msgspec.json.decode(record.answer, type=_Refusal)
+    known = (*capability.errors, *_OWN_REFUSALS)
+    refusal = next((error for error in known if error.code == kept.code), Conflict)
+    raise refusal(kept.detail, **kept.extra)
+
+
+_OWN_REFUSALS: tuple[type[GatewayError], ...] = (MalformedRequest, NotFound, Conflict, Forbidden, TooManyRequests)
+
+
+def _decode(capability: Capability, payload: bytes | Mapping[str, Any] | msgspec.Struct) -> msgspec.Struct:
+    try:
+        if isinstance(payload, bytes):
+            return msgspec.json.decode(payload or b"{}", type=capability.request)
+        if isinstance(payload, capability.request):
+            return payload
+        return msgspec.convert(payload, capability.request, strict=False)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedRequest({"zh": f"请求内容有误：{error}", "en": str(error)}) from error

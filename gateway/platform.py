@@ -1,0 +1,179 @@
+"""The platform put together from its parts, without any surface: what the gateway, a worker and a test all start from."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from adapters.sms.protocol import Sms
+from auth.keys import KeyRing
+
+from adapters.boss.protocol import Boss
+from auth import one_time_code
+from auth.phone_number import PhoneVault
+from auth.secret_box import SecretBox
+from auth.tokens import TokenIssuer, TokenVerifier
+from config.settings import Settings
+from gateway import audit, idempotency
+from gateway.capabilities.bindings import CodeSender, binding_capabilities
+from gateway.capabilities.bindings.capability import CodeRules
+from gateway.capabilities.consents import consent_capabilities
+from gateway.capabilities.offers.capability import offers as offer_capabilities
+from gateway.capabilities.offers.live import LiveCatalog
+from gateway.capabilities.orders import Fulfilment, order_capabilities, subscription_capabilities
+from gateway.capabilities.partners import Partners, partner_capabilities
+from gateway.capabilities.recommendations.capability import recommendations as recommendation_capabilities
+from gateway.capabilities.recommendations.live import LiveRanker
+from gateway.capabilities.sessions import session_capabilities
+from gateway.capabilities.subscribers import Subjects, SubscriberAccounts
+from gateway.capability import Capability, CapabilitySet, Parts, catalogue
+from gateway.invoke import Invoker
+from gateway.kit.clock import Clock, utc_now
+from gateway.kit.ids import Ids
+from gateway.messages import Channel, Sender
+from gateway.quota import CountedQuota
+from gateway.store import Store, StoreUnavailable, open_store
+from gateway.store.hot import HotState, open_hot_state
+from gateway.store.outbox import Handler, OutboxWorker, RetryPolicy
+
+CATALOG_FILES = Path(__file__).parent.parent / "config" / "catalog"
+
+SETS: tuple[CapabilitySet, ...] = (
+    offer_capabilities,
+    recommendation_capabilities,
+    order_capabilities,
+    subscription_capabilities,
+    binding_capabilities,
+    consent_capabilities,
+    session_capabilities,
+    partner_capabilities,
+)
+"""Everything the platform can do."""
+
+_log = structlog.get_logger("platform")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The outside systems as the platform reaches them."""
+
+    boss: Boss
+    sms: Sms
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    """Channel name → how to reach an account of it unasked."""
+    closers: tuple[Callable[[], Awaitable[None]], ...] = ()
+
+
+class Platform:
+    """Store, hot state, capabilities, workers and what keeps them fresh."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        outside: Outside,
+        *,
+        sets: Iterable[CapabilitySet] = SETS,
+        store: Store | None = None,
+        hot: HotState | None = None,
+        clock: Clock = utc_now,
+        ids: Callable[[], str] | None = None,
+        generate_code: Callable[[], str] = one_time_code.generate,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        lease: timedelta = timedelta(seconds=60),
+    ) -> None:
+        self.settings = settings
+        self.outside = outside
+        self.clock = clock
+        self.ids = ids or Ids(clock)
+        self.store = store or open_store(settings.database_url.get_secret_value())
+        redis = settings.redis_url
+        self.hot = hot or open_hot_state(None if redis is None else redis.get_secret_value())
+        self.keys = KeyRing.load_or_create(settings.key_file, environment=settings.environment, given=settings.keys)
+        self.vault: PhoneVault = self.keys.phone_vault()
+        self.catalog = LiveCatalog.with_words_of(CATALOG_FILES)
+        self.ranker = LiveRanker()
+        self.catalog.on_change(self.ranker.use_catalog)
+        self.partners = Partners(self.store, self.keys.signing_key_box(), clock)
+        self.capabilities: dict[str, Capability] = catalogue(*sets)
+        self.parts = self._parts(generate_code)
+        self.invoke = Invoker(
+            self.capabilities, store=self.store, subjects=Subjects(self.store, clock),
+            quota=CountedQuota(self.hot, settings.limits.quotas, self.partners), parts=self.parts, clock=clock,
+            ids=self.ids,
+        )  # fmt: skip
+        self.handlers: dict[str, Handler] = self._handlers()
+        self._retry = retry
+        self._lease = lease
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _parts(self, generate_code: Callable[[], str]) -> Parts:
+        url, keys, sealing = self.settings.public_url, self.keys, self.keys.sealing
+        issuer = TokenIssuer(keys.token_signing, issuer=url, audience=url)
+        code_box = SecretBox(sealing.keys, sealing.current, purpose="tuila.code-message.v1")
+        limits = self.settings.limits.codes
+        code_sender = CodeSender(self.outside.sms, code_box, limits.lifetime, self.clock)
+        parts = Parts(
+            self.settings, self.store, self.vault, self.catalog, self.ranker, self.partners, code_sender,
+            CodeRules(limits, keys.code_pepper, generate_code), issuer,
+            TokenVerifier(issuer.jwks(), issuer=url, audience=url),
+        )  # fmt: skip
+        return parts
+
+    def _handlers(self) -> dict[str, Handler]:
+        fulfilment = Fulfilment(self.store, self.outside.boss, self.catalog, self.vault, clock=self.clock, ids=self.ids)
+        sender = Sender(
+            self.outside.channels, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale
+        )
+        code_sender = self.parts.get(CodeSender)
+        return {**fulfilment.handlers(), **sender.handlers(), **code_sender.handlers()}
+
+    async def start(self, *, work: bool = True) -> None:
+        """Read catalog and model, and keep both fresh; with `work`, also do what the outbox holds and seal the audit."""
+        await self.refresh()
+        self._tasks.append(asyncio.create_task(self._repeat(self.refresh, seconds=2)))
+        if work:
+            self._tasks.append(asyncio.create_task(self.worker().run()))
+            self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
+
+    def worker(self) -> OutboxWorker:
+        """A worker over every kind of owed work."""
+        return OutboxWorker(self.store, self.handlers, clock=self.clock, policy=self._retry, lease=self._lease)
+
+    async def refresh(self) -> None:
+        """Take over a changed catalog or model."""
+        await self.catalog.refresh(self.store)
+        await self.ranker.refresh(self.store)
+
+    async def tidy(self) -> None:
+        """Seal the audit log and drop answers whose time is over."""
+        await self.store.write(audit.seal)
+        await self.store.write(idempotency.delete_expired, self.clock(), 1000)
+
+    async def _repeat(self, act: Callable[[], Awaitable[None]], seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+            try:
+                await act()
+            except StoreUnavailable as error:
+                _log.warning("store unavailable", error=str(error))
+            except Exception:
+                _log.exception("housekeeping failed", task=act.__name__)
+
+    async def close(self) -> None:
+        """Stop working, write what is still to be written, let go of everything."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.invoke.close()
+        for close in self.outside.closers:
+            await close()
+        await self.hot.close()
+        await self.store.close()

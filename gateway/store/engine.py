@@ -1,0 +1,247 @@
+"""The database behind one small interface: run a function on a connection, or commit a unit.
+
+Functions are plain and take a SQLAlchemy `Connection`. On PostgreSQL they run on asyncpg through SQLAlchemy's async
+engine; on SQLite on a thread of their own, because there one hop per function is far cheaper than one per statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from gateway.store.unit import Clash, Statements, Unit, apply, wakes_workers
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_BATCH = 256
+_DISCONNECT_TRIES = 3
+# PostgreSQL: deadlock found, serialisation failure. Two batches met; each goes on alone.
+_RETRYABLE = {"40P01", "40001"}
+
+
+class StoreUnavailable(Exception):
+    """The database did not answer. A commit cut off in the middle may or may not have happened."""
+
+
+class Lanes(Protocol):
+    """How functions reach the database."""
+
+    dialect: str
+
+    async def read(self, run: Callable[[Connection], T]) -> T:
+        """Run on a connection that only reads."""
+
+    async def write(self, run: Callable[[Connection], T]) -> T:
+        """Run in one transaction, committed durably if the function returns and rolled back if it raises."""
+
+    async def close(self) -> None:
+        """Give up every connection."""
+
+
+class SqliteLanes:
+    """One writing thread, because SQLite has one writer, and a few reading ones."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: URL, readers: int = 2) -> None:
+        self._engine = create_engine(url, pool_size=readers + 1, max_overflow=0, connect_args={"timeout": 10})
+        _configure_sqlite(self._engine)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
+
+    async def read(self, run: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._in_read, run)
+
+    async def write(self, run: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._in_write, run)
+
+    def _in_read(self, run: Callable[[Connection], T]) -> T:
+        with self._engine.connect() as connection:
+            return run(connection)
+
+    def _in_write(self, run: Callable[[Connection], T]) -> T:
+        with self._engine.connect().execution_options(tuila_writes=True) as connection, connection.begin():
+            return run(connection)
+
+    async def close(self) -> None:
+        for lane in (self._writer, self._readers):
+            await asyncio.to_thread(lane.shutdown, wait=True)
+        self._engine.dispose()
+
+
+def _configure_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(driver: Any, _record: Any) -> None:
+        driver.isolation_level = None  # transactions are opened by the event below, not guessed by the driver
+        cursor = driver.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("tuila_writes", False)
+        # A writer takes its lock at the start: one that upgrades later can fail without waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class PostgresLanes:
+    """A pool of asyncpg connections."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: URL, size: int = 8) -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            url, pool_size=size, max_overflow=0, pool_timeout=10, connect_args={"timeout": 10, "command_timeout": 30}
+        )
+        # Reads are single statements or ordered so that a guard read first makes a stale later one clash.
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def read(self, run: Callable[[Connection], T]) -> T:
+        async with self._reading.connect() as connection:
+            return await connection.run_sync(run)
+
+    async def write(self, run: Callable[[Connection], T]) -> T:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(run)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+class Store:
+    """The one durable store of the installation."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._statements = Statements(lanes.dialect)
+        self._waiting: list[tuple[Unit, asyncio.Future[None]]] = []
+        self._committer: asyncio.Task[None] | None = None
+        self.work_arrived = asyncio.Event()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._lanes.dialect
+
+    async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `fn(connection, …)` answers. It must only read: it is run again when the connection turns out dead."""
+        for attempt in range(1, _DISCONNECT_TRIES + 1):
+            try:
+                return await self._lanes.read(lambda connection: fn(connection, *args, **kwargs))
+            except (DBAPIError, OSError) as error:
+                if not _is_disconnect(error):
+                    raise
+                if attempt == _DISCONNECT_TRIES:
+                    raise StoreUnavailable(str(error)) from error
+                await asyncio.sleep(random.uniform(0.05, 0.2) * attempt)  # noqa: S311 - jitter, not a secret
+        raise AssertionError("unreachable")
+
+    async def write(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `fn(connection, …)` answers, after its transaction is durable.
+
+        Raises:
+            Clash: a unique constraint was violated.
+            StoreUnavailable: the database went away.
+        """
+        try:
+            return await self._lanes.write(lambda connection: fn(connection, *args, **kwargs))
+        except IntegrityError as error:
+            raise Clash(str(error.orig)) from error
+        except (DBAPIError, OSError) as error:
+            if _is_disconnect(error):
+                raise StoreUnavailable(str(error)) from error
+            raise
+
+    async def commit(self, unit: Unit) -> None:
+        """Make the unit durable, together with what other callers commit at this moment.
+
+        Raises:
+            Clash: this unit (never a neighbour) violates a unique constraint; nothing of it was written.
+            StoreUnavailable: the database went away; the unit may have been written.
+        """
+        if not unit:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((unit, future))
+        if self._committer is None:
+            self._committer = asyncio.create_task(self._commit_waiting())
+        await asyncio.shield(future)
+
+    async def _commit_waiting(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+                await self._commit_batch(batch)
+        finally:
+            self._committer = None
+
+    async def _commit_batch(self, batch: Sequence[tuple[Unit, asyncio.Future[None]]]) -> None:
+        units = [unit for unit, _ in batch]
+        try:
+            await self.write(apply, units, self._statements)
+        except Exception as error:
+            # A batch that failed wrote nothing (unless the connection was lost): each goes alone, so that one
+            # caller's clash or bad value stays its own.
+            if len(batch) == 1 or isinstance(error, StoreUnavailable):
+                for _, future in batch:
+                    _settle(future, Clash(str(error)) if _met_another_batch(error) else error)
+                return
+            for single in batch:
+                await self._commit_batch([single])
+            return
+        if wakes_workers(units):
+            self.work_arrived.set()
+        for _, future in batch:
+            _settle(future, None)
+
+    async def close(self) -> None:
+        """Finish what is being committed and let go of the database."""
+        while self._committer is not None:
+            with contextlib.suppress(Exception):
+                await self._committer
+        await self._lanes.close()
+
+
+def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+        future.exception()  # a caller that went away must not make the loop complain
+
+
+def _met_another_batch(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RETRYABLE
+
+
+def _is_disconnect(error: Exception) -> bool:
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in {"57P01", "57P03", "08006"}
+    return isinstance(error, OSError)
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL: `sqlite:///file` or `postgresql://user@host/name`; the driver is ours to choose.
+
+    Raises:
+        ValueError: neither of the two.
+    """
+    address = make_url(url)
+    backend = address.get_backend_name()
+    if backend == "sqlite":
+        return Store(SqliteLanes(address.set(drivername="sqlite+pysqlite")))
+    if backend == "postgresql":
+        return Store(PostgresLanes(address.set(drivername="postgresql+asyncpg")))
+    raise ValueError(f"database_url: {backend} is not supported; use sqlite:///FILE or postgresql://USER@HOST/NAME")

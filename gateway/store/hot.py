@@ -1,0 +1,167 @@
+"""Hot state: what many requests touch and nobody mourns after a restart (claims, nonces, counters, short answers).
+
+In-process by default; Redis by URL, where several gateway processes share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from redis.asyncio import Redis
+
+_SWEEP_EVERY = 4096
+
+
+class HotState(Protocol):
+    """Small values under text keys, each with a life in seconds."""
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None where there is none (any more)."""
+
+    async def put(self, key: str, value: bytes, ttl: float) -> None:
+        """Set the value, whatever was there."""
+
+    async def add(self, key: str, value: bytes, ttl: float) -> bool:
+        """Set the value unless there is one; whether it was set. The one primitive behind claims and nonces."""
+
+    async def count(self, key: str, ttl: float) -> int:
+        """Add one to a counter that lives `ttl` seconds from its first count; the new count."""
+
+    async def delete(self, key: str, expected: bytes | None = None) -> bool:
+        """Remove the key (only while it holds `expected`, where given); whether it was removed."""
+
+    async def wait(self, key: str, timeout: float) -> bytes | None:
+        """The value as soon as there is one, or None after `timeout` seconds."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class LocalHotState:
+    """Hot state of a single process. Expired keys are swept as others are written, so memory stays bounded."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._values: dict[str, tuple[float, bytes]] = {}
+        self._counts: dict[str, list[float]] = {}
+        self._waiters: dict[str, list[asyncio.Future[bytes]]] = {}
+        self._writes = 0
+
+    async def get(self, key: str) -> bytes | None:
+        entry = self._values.get(key)
+        if entry is None:
+            return None
+        if entry[0] <= self._clock():
+            del self._values[key]
+            return None
+        return entry[1]
+
+    async def put(self, key: str, value: bytes, ttl: float) -> None:
+        self._values[key] = (self._clock() + ttl, value)
+        for waiter in self._waiters.pop(key, ()):
+            if not waiter.done():
+                waiter.set_result(value)
+        self._sweep()
+
+    async def add(self, key: str, value: bytes, ttl: float) -> bool:
+        if await self.get(key) is not None:
+            return False
+        await self.put(key, value, ttl)
+        return True
+
+    async def count(self, key: str, ttl: float) -> int:
+        now = self._clock()
+        entry = self._counts.get(key)
+        if entry is None or entry[0] <= now:
+            self._counts[key] = [now + ttl, 1]
+            self._sweep()
+            return 1
+        entry[1] += 1
+        return int(entry[1])
+
+    async def delete(self, key: str, expected: bytes | None = None) -> bool:
+        held = await self.get(key)
+        if held is None or (expected is not None and held != expected):
+            return False
+        del self._values[key]
+        return True
+
+    async def wait(self, key: str, timeout: float) -> bytes | None:
+        held = await self.get(key)
+        if held is not None:
+            return held
+        waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(key, []).append(waiter)
+        try:
+            return await asyncio.wait_for(waiter, timeout)
+        except TimeoutError:
+            return None
+        finally:
+            waiters = self._waiters.get(key)
+            if waiters and waiter in waiters:
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiters[key]
+
+    def _sweep(self) -> None:
+        self._writes += 1
+        if self._writes % _SWEEP_EVERY:
+            return
+        now = self._clock()
+        self._values = {key: entry for key, entry in self._values.items() if entry[0] > now}
+        self._counts = {key: entry for key, entry in self._counts.items() if entry[0] > now}
+
+    async def close(self) -> None:
+        self._values.clear()
+        self._counts.clear()
+
+
+_COUNT = "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return n"
+_DELETE_IF = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end"
+
+
+class RedisHotState:
+    """Hot state shared by the gateway processes of one installation."""
+
+    def __init__(self, url: str, prefix: str = "tuila:") -> None:
+        self._redis = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        self._prefix = prefix
+
+    async def get(self, key: str) -> bytes | None:
+        return cast("bytes | None", await self._redis.get(self._prefix + key))
+
+    async def put(self, key: str, value: bytes, ttl: float) -> None:
+        await self._redis.set(self._prefix + key, value, px=_milliseconds(ttl))
+
+    async def add(self, key: str, value: bytes, ttl: float) -> bool:
+        return bool(await self._redis.set(self._prefix + key, value, px=_milliseconds(ttl), nx=True))
+
+    async def count(self, key: str, ttl: float) -> int:
+        return int(await self._redis.eval(_COUNT, 1, self._prefix + key, str(_milliseconds(ttl))))
+
+    async def delete(self, key: str, expected: bytes | None = None) -> bool:
+        if expected is None:
+            return bool(await self._redis.delete(self._prefix + key))
+        return bool(await self._redis.eval(_DELETE_IF, 1, self._prefix + key, expected))
+
+    async def wait(self, key: str, timeout: float) -> bytes | None:
+        # Waiting is rare (a repeated message whose first delivery is still at work), so asking again is enough.
+        end = time.monotonic() + timeout
+        while (held := await self.get(key)) is None and time.monotonic() < end:
+            await asyncio.sleep(0.03)
+        return held
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, int(seconds * 1000))
+
+
+def open_hot_state(url: str | None) -> HotState:
+    """Hot state at a Redis URL, or in this process where there is none."""
+    return RedisHotState(url) if url else LocalHotState()

@@ -1,0 +1,192 @@
+"""The OpenAPI 3.1 document of the REST surface, made from the capabilities' types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from sanic import Request
+from sanic.response import HTTPResponse
+
+from gateway.capability import Capability
+from gateway.errors import (
+    BodyTooLarge,
+    Conflict,
+    Forbidden,
+    GatewayError,
+    KeyReused,
+    MalformedRequest,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from gateway.surfaces.rest import Server
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_TEMPLATE = "#/components/schemas/{name}"
+_ALWAYS_POSSIBLE: tuple[type[GatewayError], ...] = (
+    MalformedRequest, Unauthenticated, Forbidden, BodyTooLarge, TooManyRequests, Unavailable,
+)  # fmt: skip
+_WRITING: tuple[type[GatewayError], ...] = (Conflict, KeyReused)
+
+_PROBLEM: dict[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457 problem document; `code` is stable, `detail` is for people.",
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+    },
+}
+
+_USER_HEADER = {
+    "name": "Tuila-User",
+    "in": "header",
+    "required": False,
+    "description": "For partners: your own id of the user the call is about.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 100},
+}
+_KEY_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same body gives the same answer for 24 hours; with another body, 422.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+}
+
+
+def document(capabilities: Iterable[Capability], *, title: str, version: str, server: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document as plain data."""
+    declared = list(capabilities)
+    types = [one.request for one in declared] + [one.answer for one in declared]
+    _, components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
+    paths: dict[str, dict[str, Any]] = {}
+    for capability in declared:
+        paths.setdefault(capability.path, {})[capability.method.lower()] = _operation(capability, components)
+    used = {_name(one.answer) for one in declared} | _referred(paths) | {"Problem"}
+    schemas = _closure({**components, "Problem": _PROBLEM}, used)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version, "description": "Push orders in, pull people to the services."},
+        "servers": [{"url": server}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Access token of a partner (POST /oauth/token) or of a web session (POST /v1/sessions).",
+                }
+            },
+        },
+        "tags": [{"name": name} for name in dict.fromkeys(one.name.partition(".")[0] for one in declared)],
+    }
+
+
+def mount(app: Server, capabilities: Mapping[str, Capability], *, version: str, server: str) -> None:
+    """Serve the document at /openapi.json."""
+    body = msgspec.json.encode(document(capabilities.values(), title="Tuila", version=version, server=server))
+
+    async def serve(request: Request[Any, Any]) -> HTTPResponse:
+        return HTTPResponse(body, 200, {"access-control-allow-origin": "*"}, "application/json")
+
+    app.add_route(serve, "/openapi.json", methods=["GET"], name="openapi")
+
+
+def _operation(capability: Capability, components: Mapping[str, Any]) -> dict[str, Any]:
+    request_schema = components[_name(capability.request)]
+    in_path = set(_FIELD.findall(capability.path))
+    properties: dict[str, Any] = request_schema.get("properties", {})
+    required = set(request_schema.get("required", ()))
+    public = capability.need.scope == "public"
+    operation: dict[str, Any] = {
+        "operationId": capability.name,
+        "tags": [capability.name.partition(".")[0]],
+        "summary": capability.summary,
+        "description": "\n\n".join(filter(None, [capability.title["zh"], capability.description])),
+        "parameters": [_path_parameter(name, properties[name]) for name in _FIELD.findall(capability.path)],
+        "responses": _responses(capability),
+        "security": [{}, {"token": []}] if public else [{"token": []}],
+        "x-scope": capability.need.scope,
+    }
+    if capability.need.subject != "none" or capability.need.scope.startswith("bindings:"):
+        operation["parameters"].append(_USER_HEADER)
+    if capability.writes:
+        operation["parameters"].append(_KEY_HEADER)
+    rest = {name: schema for name, schema in properties.items() if name not in in_path}
+    if capability.method in ("GET", "DELETE"):
+        operation["parameters"] += [_query_parameter(name, schema, name in required) for name, schema in rest.items()]
+    elif rest:
+        body = {**request_schema, "properties": rest, "required": sorted(required - in_path)}
+        content: dict[str, Any] = {"schema": body}
+        if capability.examples:
+            content["example"] = msgspec.to_builtins(capability.examples[0])
+        operation["requestBody"] = {"required": bool(required - in_path), "content": {"application/json": content}}
+    return operation
+
+
+def _path_parameter(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, **_described(schema)}
+
+
+def _query_parameter(name: str, schema: Mapping[str, Any], required: bool) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, **_described(_without_null(schema))}
+
+
+def _described(schema: Mapping[str, Any]) -> dict[str, Any]:
+    words = {"description": schema["description"]} if "description" in schema else {}
+    return {**words, "schema": dict(schema)}
+
+
+def _without_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    # A query cannot say null: leaving the parameter out does.
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    plain = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    if len(choices) == 1:
+        return {**choices[0], **plain}
+    if "enum" in schema:
+        return {**schema, "enum": [value for value in schema["enum"] if value is not None]}
+    return schema
+
+
+def _responses(capability: Capability) -> dict[str, Any]:
+    answer = {"$ref": _TEMPLATE.format(name=_name(capability.answer))}
+    responses: dict[str, Any] = {
+        "200": {"description": capability.title["en"], "content": {"application/json": {"schema": answer}}}
+    }
+    by_status: dict[int, list[type[GatewayError]]] = {}
+    for error in (*capability.errors, *_ALWAYS_POSSIBLE, *(_WRITING if capability.writes else ())):
+        by_status.setdefault(error.status, []).append(error)
+    for status, errors in sorted(by_status.items()):
+        words = "; ".join(f"`{error.code}`: {error.title['en']}" for error in dict.fromkeys(errors))
+        problem = {"schema": {"$ref": _TEMPLATE.format(name="Problem")}}
+        responses[str(status)] = {"description": words, "content": {"application/problem+json": problem}}
+    return responses
+
+
+def _name(kind: type[Any]) -> str:
+    return kind.__name__
+
+
+def _referred(part: Any) -> set[str]:
+    if isinstance(part, dict):
+        own = {part["$ref"].rpartition("/")[2]} if isinstance(part.get("$ref"), str) else set()
+        return own.union(*(_referred(value) for value in part.values()))
+    return set().union(*(_referred(value) for value in part)) if isinstance(part, list) else set()
+
+
+def _closure(schemas: Mapping[str, Any], wanted: set[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    while missing := wanted - found.keys():
+        for name in missing:
+            found[name] = schemas[name]
+        wanted = wanted | _referred([found[name] for name in missing])
+    return dict(sorted(found.items()))

@@ -1,0 +1,184 @@
+"""REST: every capability at its route, JSON in and out, errors as problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import msgspec
+from sanic import Request, Sanic
+from sanic.exceptions import MethodNotAllowed as SanicMethodNotAllowed
+from sanic.exceptions import NotFound as SanicNotFound
+from sanic.exceptions import PayloadTooLarge, SanicException
+from sanic.response import HTTPResponse
+
+from auth.principal import Principal, partner_account
+from gateway.authentication import Authentication, Presented
+from gateway.capability import Capability
+from gateway.errors import BodyTooLarge, GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
+from gateway.invoke import Call, Invoker
+
+Server = Sanic[Any, Any]
+
+_JSON = "application/json"
+_PROBLEM = "application/problem+json"
+_FIELD = re.compile(r"\{(\w+)\}")
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_encode = msgspec.json.Encoder().encode
+
+# No cookie speaks for anybody here, so a page of any origin may call; which pages may open sessions is the partner's list.
+_CORS = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
+    "access-control-allow-headers": "authorization, content-type, idempotency-key, accept-language, tuila-user",
+    "access-control-expose-headers": "retry-after",
+    "access-control-max-age": "86400",
+}
+_ALWAYS = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "retry-after",
+    "cache-control": "no-store",
+}
+
+
+def mount(app: Server, capabilities: Mapping[str, Capability], invoke: Invoker, authentication: Authentication) -> None:
+    """Serve every capability at its HTTP route."""
+    for capability in capabilities.values():
+        path = _FIELD.sub(r"<\1:str>", capability.path)
+        app.add_route(
+            _handler(capability, invoke, authentication),
+            path,
+            methods=[capability.method],
+            name=_route_name(capability),
+        )
+    app.add_route(_preflight, "/v1/<path:path>", methods=["OPTIONS"], name="preflight")
+    app.error_handler.add(SanicException, _server_refusal)
+    app.error_handler.add(Exception, _unexpected)
+
+
+def _route_name(capability: Capability) -> str:
+    return capability.name.replace(".", "_")
+
+
+def _handler(
+    capability: Capability, invoke: Invoker, authentication: Authentication
+) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
+    reads_body = capability.method not in ("GET", "DELETE")
+
+    async def serve(request: Request[Any, Any], **path: str) -> HTTPResponse:
+        try:
+            principal = await authentication.principal(presented(request))
+            payload = _body(request, path) if reads_body else _arguments(request, path)
+            answer = await invoke(_call(capability.name, principal, payload, request))
+        except GatewayError as error:
+            return problem(request, error)
+        return HTTPResponse(_encode(answer), 200, _ALWAYS, _JSON)
+
+    return serve
+
+
+def presented(request: Request[Any, Any]) -> Presented:
+    """What the request shows of its sender."""
+    return Presented(
+        request.method, request.raw_url.decode("ascii", "replace"), request.headers, request.body, request.ip
+    )
+
+
+def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], request: Request[Any, Any]) -> Call:
+    headers = request.headers
+    trace = _TRACE.fullmatch(headers.get("traceparent", ""))
+    return Call(
+        name,
+        principal,
+        payload,
+        account=_account(principal, headers.get("tuila-user")),
+        channel="web" if principal.kind in ("session", "anonymous") else "api",
+        locale=locale_of(request),
+        idempotency_key=_idempotency_key(headers.get("idempotency-key")),
+        origin=headers.get("origin"),
+        trace_id=None if trace is None else trace[1],
+    )
+
+
+def _account(principal: Principal, user: str | None) -> str | None:
+    if user is None:
+        return None
+    if principal.kind != "partner":
+        raise MalformedRequest({"zh": "只有合作方可以使用 Tuila-User", "en": "Tuila-User is for partners only"})
+    if not 0 < len(user) <= 100 or not user.isprintable():
+        raise MalformedRequest({"zh": "Tuila-User 应为 1 到 100 个字符", "en": "Tuila-User has 1 to 100 characters"})
+    return partner_account(principal.id, user)
+
+
+def _idempotency_key(key: str | None) -> str | None:
+    if key is not None and not _KEY.fullmatch(key):
+        raise MalformedRequest(
+            {"zh": "Idempotency-Key 应为 1 到 200 个可见字符", "en": "Idempotency-Key has 1 to 200 visible characters"}
+        )
+    return key
+
+
+def locale_of(request: Request[Any, Any]) -> str:
+    """zh-CN unless the caller asks for English first."""
+    return "en" if request.headers.get("accept-language", "").strip().lower().startswith("en") else "zh-CN"
+
+
+def _arguments(request: Request[Any, Any], path: Mapping[str, str]) -> Mapping[str, Any]:
+    if not request.query_string:
+        return path
+    values = {name: given[-1] for name, given in request.get_args(keep_blank_values=True).items()}
+    return {**values, **path}
+
+
+def _body(request: Request[Any, Any], path: Mapping[str, str]) -> bytes | Mapping[str, Any]:
+    body: bytes = request.body
+    if not path:
+        return body
+    try:
+        fields = msgspec.json.decode(body) if body else {}
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedRequest({"zh": f"请求内容不是 JSON：{error}", "en": str(error)}) from error
+    if not isinstance(fields, dict):
+        raise MalformedRequest({"zh": "请求内容应为 JSON 对象", "en": "the body must be a JSON object"})
+    return {**fields, **path}
+
+
+async def _preflight(request: Request[Any, Any], path: str) -> HTTPResponse:
+    return HTTPResponse(b"", 204, _CORS)
+
+
+def problem(request: Request[Any, Any], error: GatewayError) -> HTTPResponse:
+    """The error as a problem document in the caller's language."""
+    headers = dict(_ALWAYS)
+    if error.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="tuila"'
+    if "retry_after" in error.extra:
+        headers["retry-after"] = str(max(1, round(float(error.extra["retry_after"]))))
+    locale = locale_of(request)
+    headers["content-language"] = locale
+    return HTTPResponse(_encode(error.problem(request.path, locale)), error.status, headers, _PROBLEM)
+
+
+async def _server_refusal(request: Request[Any, Any], error: SanicException) -> HTTPResponse:
+    """What the server itself refuses, in our form."""
+    ours: GatewayError
+    if isinstance(error, SanicNotFound):
+        ours = NotFound()
+    elif isinstance(error, SanicMethodNotAllowed):
+        ours = MethodNotAllowed()
+    elif isinstance(error, PayloadTooLarge):
+        ours = BodyTooLarge()
+    elif error.status_code < 500:
+        ours = MalformedRequest(str(error))
+    else:
+        ours = Internal()
+    response = problem(request, ours)
+    if isinstance(error, SanicMethodNotAllowed):
+        response.headers["allow"] = error.headers["Allow"]
+    return response
+
+
+async def _unexpected(request: Request[Any, Any], error: Exception) -> HTTPResponse:
+    return problem(request, Internal())
