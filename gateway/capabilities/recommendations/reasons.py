@@ -22,7 +22,7 @@ ReasonCode = Literal[
 ]
 
 _TELLING_SHARE = 0.10
-_LONGEST_NAME = 10
+_LONGEST_NAME = 8
 
 
 class Reason(Struct, frozen=True):
@@ -122,4 +122,4 @@ def _short(names: Bilingual) -> Bilingual:
 
 def _users(item: str, catalog: Catalog) -> Bilingual:
     service = catalog.services.get(item.partition(":")[2])
-    return service.users if service else Bilingual("常用的人", "regular users")
+    return service.users if service else Bilingual("用户", "users")
