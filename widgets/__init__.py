@@ -1,0 +1,1 @@
+"""What pages embed: custom elements, and the portal, documentation and start pages made with them."""
