@@ -132,7 +132,8 @@ class Invoker:
         context.subject = await self._subject(capability, context.account)
         decision = self._decide(capability, call, context)
         if not decision.allowed:
-            refusal = Unauthenticated if call.principal.kind == "anonymous" else Forbidden
+            unproved = call.principal.kind == "anonymous" or decision.reason == "credentials_expired"
+            refusal = Unauthenticated if unproved else Forbidden
             raise refusal(dict(decision.words), reason=decision.reason)
 
     def _decide(self, capability: Capability, call: Call, context: Context) -> Decision:

@@ -97,7 +97,7 @@ class BindingList(Struct, frozen=True):
 class EndBinding(Struct, frozen=True):
     """End a binding of the subject."""
 
-    id: Annotated[str | None, Meta(max_length=36, description="Null: the binding of the calling account.")] = None
+    id: Annotated[str, Meta(max_length=36, description="Null: the binding of the calling account.")] | None = None
 
 
 class Ended(Struct, frozen=True):

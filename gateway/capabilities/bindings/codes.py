@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
-from adapters.sms.protocol import Sms
 from sqlalchemy import Column, ColumnElement, Connection, func, select
 
+from adapters.sms.protocol import Sms
 from auth.one_time_code import SentCode
 from auth.secret_box import SecretBox
 from gateway.capabilities.bindings.tables import code_tries, one_time_codes

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from msgspec import Meta, Struct
-
 from gateway.capabilities.offers.live import LiveCatalog
-from gateway.capabilities.offers.schemas import Allowance, Offer
+from gateway.capabilities.offers.schemas import Offer
+from gateway.capabilities.offers.views import GetOffer, ListOffers, OfferPage, OfferView
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import NotFound
 
@@ -19,48 +16,6 @@ class OfferNotFound(NotFound):
 
     code = "offer-not-found"
     title = {"zh": "没有这个商品", "en": "There is no such offer"}
-
-
-class ListOffers(Struct, frozen=True):
-    """Page through the offers on sale, by code."""
-
-    service: Annotated[str | None, Meta(max_length=40, description="Only offers of this service.")] = None
-    kind: Annotated[Literal["service", "allowance", "bundle"] | None, Meta(description="Only this kind.")] = None
-    q: Annotated[str | None, Meta(max_length=100, description="Words people type: a name, an alias, a code.")] = None
-    cursor: Annotated[str | None, Meta(max_length=60, description="`next` of the page before.")] = None
-    limit: Annotated[int, Meta(ge=1, le=100, description="Offers on one page.")] = 20
-
-
-class GetOffer(Struct, frozen=True):
-    """Name one offer."""
-
-    code: Annotated[str, Meta(min_length=1, max_length=60, description="Code of a product offering.")]
-
-
-class OfferView(Struct, frozen=True):
-    """One offer in the caller's language."""
-
-    code: str
-    name: str
-    kind: str
-    service: str
-    price_fen: int
-    """Price of one period, fen."""
-    period: str
-    allowance: Allowance
-    effective: str
-    trial_days: int | None
-    how_to_cancel: str
-    description: str
-    components: tuple[str, ...]
-
-
-class OfferPage(Struct, frozen=True):
-    """One page of offers."""
-
-    items: list[OfferView]
-    next: str | None = None
-    """Cursor of the next page; null on the last one."""
 
 
 @offers.capability(

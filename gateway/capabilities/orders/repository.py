@@ -36,7 +36,8 @@ class StoredOrder(NamedTuple):
 
 
 def _stored(row: Row[Any]) -> StoredOrder:
-    return StoredOrder(**{**row._mapping, "state": OrderState(row.state)})
+    fields = row._asdict()  # a row's own way to become a dict
+    return StoredOrder(**{**fields, "state": OrderState(row.state)})
 
 
 def visible_to(principal: Principal, subscriber_id: int) -> Select[Any]:

@@ -65,7 +65,7 @@ async def open(request: OpenSession, ctx: Context) -> Session:
     if account is None:
         await _refuse_strange_page(request.client_id, ctx)
         account = f"web:{ctx.ids()}"
-    elif ctx.principal.partner_id != request.client_id and ctx.principal.id != request.client_id:
+    elif request.client_id not in (ctx.principal.partner_id, ctx.principal.id):
         raise OriginRefused
     binding_id = None if ctx.subject is None else ctx.subject.identity.binding_id
     ttl = ctx.part(Settings).session_token_ttl
