@@ -51,9 +51,7 @@ def create_app(platform: Platform) -> Server:
     """One Sanic application with every surface, bot and page of the platform."""
     settings, parts = platform.settings, platform.parts
     app = new_server(f"tuila-{secrets.token_hex(6)}", body_bytes=settings.limits.body_bytes)
-    authentication = Authentication(
-        parts.get(TokenVerifier), parts.get(Partners), platform.hot, platform.clock
-    )
+    authentication = Authentication(parts.get(TokenVerifier), parts.get(Partners), platform.hot, platform.clock)
     rest.mount(app, platform.capabilities, platform.invoke, authentication)
     openapi.mount(app, platform.capabilities, version=VERSION, server=settings.public_url)
     oauth.mount(app, parts, platform.hot, platform.clock, platform.ids)
@@ -64,7 +62,9 @@ def create_app(platform: Platform) -> Server:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, *, work: bool = True, shared: bool = False) -> AsyncIterator[tuple[str, Platform]]:
+async def running(
+    settings: Settings, *, work: bool = True, shared: bool = False
+) -> AsyncIterator[tuple[str, Platform]]:
     """The whole gateway, serving: gives its base URL and the platform behind it."""
     async with open_platform(settings) as platform:
         await platform.start(work=work)

@@ -11,11 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from adapters.sms.protocol import Sms
-from auth.keys import KeyRing
 
 from adapters.boss.protocol import Boss
+from adapters.sms.protocol import Sms
 from auth import one_time_code
+from auth.keys import KeyRing
 from auth.phone_number import PhoneVault
 from auth.secret_box import SecretBox
 from auth.tokens import TokenIssuer, TokenVerifier
@@ -31,7 +31,7 @@ from gateway.capabilities.partners import Partners, partner_capabilities
 from gateway.capabilities.recommendations.capability import recommendations as recommendation_capabilities
 from gateway.capabilities.recommendations.live import LiveRanker
 from gateway.capabilities.sessions import session_capabilities
-from gateway.capabilities.subscribers import Subjects, SubscriberAccounts
+from gateway.capabilities.subjects import Subjects, SubscriberAccounts
 from gateway.capability import Capability, CapabilitySet, Parts, catalogue
 from gateway.invoke import Invoker
 from gateway.kit.clock import Clock, utc_now
@@ -118,12 +118,11 @@ class Platform:
         code_box = SecretBox(sealing.keys, sealing.current, purpose="tuila.code-message.v1")
         limits = self.settings.limits.codes
         code_sender = CodeSender(self.outside.sms, code_box, limits.lifetime, self.clock)
-        parts = Parts(
+        return Parts(
             self.settings, self.store, self.vault, self.catalog, self.ranker, self.partners, code_sender,
             CodeRules(limits, keys.code_pepper, generate_code), issuer,
             TokenVerifier(issuer.jwks(), issuer=url, audience=url),
         )  # fmt: skip
-        return parts
 
     def _handlers(self) -> dict[str, Handler]:
         fulfilment = Fulfilment(self.store, self.outside.boss, self.catalog, self.vault, clock=self.clock, ids=self.ids)
@@ -162,7 +161,7 @@ class Platform:
                 await act()
             except StoreUnavailable as error:
                 _log.warning("store unavailable", error=str(error))
-            except Exception:
+            except Exception:  # noqa: BLE001 - housekeeping goes on at the next turn
                 _log.exception("housekeeping failed", task=act.__name__)
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 from sanic import Sanic
 from sanic.config import Config
@@ -47,7 +48,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
 @contextlib.asynccontextmanager
 async def serving(app: Server, listener: socket.socket) -> AsyncIterator[str]:
     """Serve on the listener while the context lasts; gives the base URL. Leaving it lets open requests finish."""
-    server = await app.create_server(sock=listener, return_asyncio_server=True, access_log=False)
+    server: Any = await app.create_server(sock=listener, return_asyncio_server=True, access_log=False)
     if server is None:
         raise RuntimeError("the server did not start")
     await server.startup()

@@ -189,7 +189,7 @@ class Store:
         units = [unit for unit, _ in batch]
         try:
             await self.write(apply, units, self._statements)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed on to each waiting caller
             # A batch that failed wrote nothing (unless the connection was lost): each goes alone, so that one
             # caller's clash or bad value stays its own.
             if len(batch) == 1 or isinstance(error, StoreUnavailable):

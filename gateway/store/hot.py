@@ -150,7 +150,7 @@ class RedisHotState:
     async def wait(self, key: str, timeout: float) -> bytes | None:
         # Waiting is rare (a repeated message whose first delivery is still at work), so asking again is enough.
         end = time.monotonic() + timeout
-        while (held := await self.get(key)) is None and time.monotonic() < end:
+        while (held := await self.get(key)) is None and time.monotonic() < end:  # noqa: ASYNC110 - another process sets it
             await asyncio.sleep(0.03)
         return held
 

@@ -47,7 +47,7 @@ class Loader(Generic[K, V]):
                 asked = {key: self._waiting.pop(key) for key in keys}
                 try:
                     found = await self._store.read(self._fetch, keys)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - handed on to each waiting caller
                     _fail(asked.values(), error)
                 else:
                     for key, future in asked.items():

@@ -179,7 +179,7 @@ class OutboxWorker:
         except (Clash, StoreUnavailable) as error:
             # Somebody else changed what this was decided on, or the store is away: soon again, on fresh facts.
             await self._postpone(job, self._clock() + self._policy.delay(1, self._chance()), repr(error), job.attempt)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a handler may fail in any way; the row is retried or parked
             _log.warning("attempt failed", kind=job.kind, job=job.id, attempt=job.attempt, error=repr(error))
             if job.attempt >= self._policy.attempts:
                 await self._bury(job, repr(error))

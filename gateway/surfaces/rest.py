@@ -167,7 +167,8 @@ async def _server_refusal(request: Request[Any, Any], error: SanicException) -> 
     if isinstance(error, SanicNotFound):
         ours = NotFound()
     elif isinstance(error, SanicMethodNotAllowed):
-        ours = MethodNotAllowed()
+        # Where only the preflight answers, there is nothing.
+        ours = NotFound() if error.headers["Allow"] == "OPTIONS" else MethodNotAllowed()
     elif isinstance(error, PayloadTooLarge):
         ours = BodyTooLarge()
     elif error.status_code < 500:
@@ -175,7 +176,7 @@ async def _server_refusal(request: Request[Any, Any], error: SanicException) -> 
     else:
         ours = Internal()
     response = problem(request, ours)
-    if isinstance(error, SanicMethodNotAllowed):
+    if isinstance(ours, MethodNotAllowed):
         response.headers["allow"] = error.headers["Allow"]
     return response
 

@@ -23,7 +23,7 @@ from gateway.capabilities.bindings.errors import (
 )
 from gateway.capabilities.bindings.tables import bindings as binding_rows
 from gateway.capabilities.bindings.tables import code_tries, one_time_codes
-from gateway.capabilities.subscribers.tables import subscribers
+from gateway.capabilities.subscribers import subscribers
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import Forbidden
 from gateway.store import Store, Unit

@@ -23,6 +23,7 @@ from gateway.capabilities.orders.schemas import (
     Subscription,
     SubscriptionPage,
 )
+from gateway.capabilities.orders.tables import is_open, orders, subscriptions
 from gateway.capabilities.orders.tasks import Fulfilment
 
 __all__ = [
@@ -44,6 +45,9 @@ __all__ = [
     "Subscription",
     "SubscriptionPage",
     "TermNotOver",
+    "is_open",
     "order_capabilities",
+    "orders",
     "subscription_capabilities",
+    "subscriptions",
 ]

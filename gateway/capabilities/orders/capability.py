@@ -8,8 +8,7 @@ from datetime import timedelta
 import msgspec
 
 from gateway.capabilities.interactions import record
-from gateway.capabilities.offers import Offer, why_not
-from gateway.capabilities.offers.live import LiveCatalog
+from gateway.capabilities.offers import LiveCatalog, Offer, why_not
 from gateway.capabilities.orders import repository
 from gateway.capabilities.orders.errors import (
     NotCancellable,

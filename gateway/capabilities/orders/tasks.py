@@ -12,8 +12,7 @@ from adapters.boss.protocol import Boss, ProvisionOrder, ProvisionResult
 from adapters.errors import OutcomeUnknown, UpstreamRefused
 from auth.phone_number import PhoneVault
 from gateway.capabilities.interactions import interactions
-from gateway.capabilities.offers import Offer
-from gateway.capabilities.offers.live import LiveCatalog
+from gateway.capabilities.offers import LiveCatalog, Offer
 from gateway.capabilities.orders import words
 from gateway.capabilities.orders.capability import CONFIRM_WITHIN, OrderJob
 from gateway.capabilities.orders.moving import move

@@ -1,18 +1,8 @@
-"""Subscribers: the contract, and what is known of its habits."""
+"""Subscribers: the contract, how it is reached, and what is known of its habits."""
 
-from gateway.capabilities.subscribers.contact import Contact, SubscriberAccounts, contact_of
+from gateway.capabilities.subscribers.contact import Contact, contact_of
 from gateway.capabilities.subscribers.facts import facts_of
-from gateway.capabilities.subscribers.repository import Subjects
 from gateway.capabilities.subscribers.schemas import Profile
 from gateway.capabilities.subscribers.tables import profiles, subscribers
 
-__all__ = [
-    "Contact",
-    "Profile",
-    "Subjects",
-    "SubscriberAccounts",
-    "contact_of",
-    "facts_of",
-    "profiles",
-    "subscribers",
-]
+__all__ = ["Contact", "Profile", "contact_of", "facts_of", "profiles", "subscribers"]

@@ -58,9 +58,7 @@ async def test_five_confirmations_at_once_make_one_order(world: World) -> None:
 
 async def test_a_hundred_identical_placements_at_once_are_one_order_with_one_answer(world: World) -> None:
     number = await world.subscriber("partner:shop:u1")
-    calls = (
-        world.call(partner(), "orders.place", account="partner:shop:u1", key="k1", offer=PAID) for _ in range(100)
-    )
+    calls = (world.call(partner(), "orders.place", account="partner:shop:u1", key="k1", offer=PAID) for _ in range(100))
     answers = await asyncio.gather(*calls)
     assert len({answer.id for answer in answers}) == 1
     rows = await world.platform.store.read(

@@ -79,7 +79,7 @@ async def test_problems_speak_the_callers_language_and_say_what_to_mend(served: 
     await as_partner(world, api)
     status, problem = await api("POST", "/v1/orders", {"offer": 3})
     assert status == 400 and "offer" in problem["detail"]
-    status, problem = await api("GET", "/v1/orders", None, Accept_Language="en", Tuila_User="u2")
+    status, problem = await api("GET", "/v1/orders", None, **{"Accept-Language": "en", "Tuila-User": "u2"})
     assert (status, problem["code"], problem["detail"]) == (
         403, "forbidden", "the account is not bound to a phone number yet",
     )  # fmt: skip

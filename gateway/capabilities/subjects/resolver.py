@@ -23,12 +23,11 @@ from sqlalchemy import (
 )
 
 from auth.principal import Subject
-from gateway.capabilities.bindings.tables import bindings
-from gateway.capabilities.consents.tables import consents
+from gateway.capabilities.bindings import bindings
+from gateway.capabilities.consents import consents
 from gateway.capabilities.interactions import DECLINED_FOR, interactions
-from gateway.capabilities.orders.tables import is_open, orders, subscriptions
-from gateway.capabilities.subscribers.schemas import Profile
-from gateway.capabilities.subscribers.tables import profiles, subscribers
+from gateway.capabilities.orders import is_open, orders, subscriptions
+from gateway.capabilities.subscribers import Profile, profiles, subscribers
 from gateway.kit.clock import Clock
 from gateway.store import Instant, Loader, Store
 from gateway.subject import SubjectRecord

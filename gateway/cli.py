@@ -1,0 +1,215 @@
+"""The command line: run the gateway, a worker, the demo; look after the store; call any capability."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import msgspec
+import typer
+import uvloop
+from pydantic import ValidationError
+from rich.console import Console
+
+from auth.keys import KeyRing, KeysRefused
+from auth.principal import Principal
+from config.settings import Settings
+from gateway import audit, logs, migrations
+from gateway.app import VERSION, open_platform, running
+from gateway.errors import GatewayError
+from gateway.invoke import Call
+from gateway.store import open_store, outbox
+from gateway.store.outbox import DeadLetter
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Tuila: an operator's capabilities, opened everywhere."
+)
+outbox_app = typer.Typer(no_args_is_help=True, help="Work owed to the outside.")
+audit_app = typer.Typer(no_args_is_help=True, help="The audit log.")
+keys_app = typer.Typer(no_args_is_help=True, help="The installation's keys.")
+app.add_typer(outbox_app, name="outbox")
+app.add_typer(audit_app, name="audit")
+app.add_typer(keys_app, name="keys")
+
+_out = Console()
+_err = Console(stderr=True)
+
+OPERATOR = Principal("operator", "cli", frozenset({"*"}))
+
+
+def main() -> None:
+    """Run the command line; mistakes of its user end in a sentence and exit code 2."""
+    logs.configure()
+    try:
+        app()
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        _fail(f"settings: {problems}")
+    except (KeysRefused, FileNotFoundError) as error:
+        _fail(str(error))
+
+
+def _fail(words: str) -> None:
+    _err.print(words, style="red", markup=False)
+    sys.exit(2)
+
+
+def _settings() -> Settings:
+    return Settings()
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    return uvloop.run(work)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    _out.print(VERSION)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema to the newest revision."""
+
+    async def work() -> None:
+        settings = _settings()
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        store = open_store(settings.database_url.get_secret_value())
+        before = await store.write(migrations.upgrade)
+        await store.close()
+        newest = migrations.newest()
+        _out.print(f"schema is at {newest}" + ("" if before == newest else f", was {before or 'empty'}"))
+
+    _run(work())
+
+
+@app.command()
+def run(
+    worker: Annotated[bool, typer.Option(help="Also do the outbox's work in this process.")] = True,
+    shared: Annotated[bool, typer.Option(help="Share the port with other processes of this gateway.")] = False,
+) -> None:
+    """Serve every surface until told to stop."""
+
+    async def work() -> None:
+        async with running(_settings(), work=worker, shared=shared) as (url, _):
+            _out.print(f"tuila is serving at {url}")
+            await _stopped()
+
+    _run(work())
+
+
+@app.command()
+def worker() -> None:
+    """Do the work that the outbox holds, without serving anything."""
+
+    async def work() -> None:
+        async with open_platform(_settings()) as platform:
+            await platform.start(work=True)
+            _out.print("tuila worker is at work")
+            await _stopped()
+
+    _run(work())
+
+
+async def _stopped() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+@app.command()
+def call(
+    capability: Annotated[str, typer.Argument(help="Name of the capability, as offers.list.")],
+    request: Annotated[str, typer.Argument(help="The request as JSON.")] = "{}",
+    account: Annotated[str | None, typer.Option(help="Channel account of the subject.")] = None,
+    key: Annotated[str | None, typer.Option(help="Idempotency key.")] = None,
+    locale: Annotated[str, typer.Option(help="zh-CN or en.")] = "zh-CN",
+) -> None:
+    """Run any capability as the operator and print its answer as JSON."""
+
+    async def work() -> None:
+        async with open_platform(_settings()) as platform:
+            await platform.refresh()
+            asked = Call(
+                capability,
+                OPERATOR,
+                request.encode(),
+                account=account,
+                channel="cli",
+                locale=locale,
+                idempotency_key=key,
+            )
+            try:
+                answer = await platform.invoke(asked)
+            except GatewayError as error:
+                _fail(f"{error.code}: {error.words(locale)}")
+            _out.print_json(msgspec.json.encode(answer).decode())
+
+    _run(work())
+
+
+@app.command()
+def capabilities() -> None:
+    """List every capability with its route and scope."""
+    from gateway.capability import catalogue
+    from gateway.platform import SETS
+
+    for one in catalogue(*SETS).values():
+        _out.print(f"{one.name:32} {one.method:5} {one.path:36} {one.need.scope:24} {one.summary}", markup=False)
+
+
+@outbox_app.command("dead")
+def outbox_dead(after: str = "", limit: int = 100) -> None:
+    """List parked work, oldest first."""
+
+    async def work() -> list[DeadLetter]:
+        store = open_store(_settings().database_url.get_secret_value())
+        found = await store.read(outbox.list_dead, after, limit)
+        await store.close()
+        return found
+
+    for one in _run(work()):
+        _out.print(f"{one.id}  {one.kind}  {one.attempts} attempts  {one.error}", markup=False)
+
+
+@outbox_app.command("replay")
+def outbox_replay(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of parked work; none: all of it.")] = None,
+) -> None:
+    """Make parked work due again."""
+
+    async def work() -> int:
+        async with open_platform(_settings()) as platform:
+            return await platform.store.write(outbox.replay, platform.clock(), ids or None)
+
+    _out.print(f"{_run(work())} made due again")
+
+
+@audit_app.command("verify")
+def audit_verify() -> None:
+    """Check that no row of a sealed block was changed, taken out or slipped in."""
+
+    async def work() -> Any:
+        store = open_store(_settings().database_url.get_secret_value())
+        broken = await store.read(audit.verify)
+        await store.close()
+        return broken
+
+    broken = _run(work())
+    if broken is not None:
+        _fail(f"block {broken.seq} is not what was written: {broken.reason}")
+    _out.print("the audit log is whole")
+
+
+@keys_app.command("create")
+def keys_create() -> None:
+    """Make the key file of a production installation, on purpose."""
+    settings = _settings()
+    KeyRing.create(settings.key_file, environment=settings.environment)
+    _out.print(f"made {settings.key_file}: back it up; without it phone numbers cannot be read", markup=False)
