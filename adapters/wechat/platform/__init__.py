@@ -1,0 +1,1 @@
+"""The parts of the platform's stand-in."""
