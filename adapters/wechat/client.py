@@ -136,17 +136,16 @@ class WeChatClient:
             return await self._patiently(path, body, {**(query or {}), "access_token": token.value}, repeatable)
 
     async def _fetch_token(self, force: bool) -> Fetched:
-        fetched = await self._patiently(
-            "/cgi-bin/stable_token",
-            {
-                "grant_type": "client_credential",
-                "appid": self._appid,
-                "secret": self._secret,
-                "force_refresh": force,
-            },
-            {},
-            repeatable=not force,
-        )
+        body = {
+            "grant_type": "client_credential",
+            "appid": self._appid,
+            "secret": self._secret,
+            "force_refresh": force,
+        }
+        try:
+            fetched = await self._patiently("/cgi-bin/stable_token", body, {}, repeatable=not force)
+        except OutcomeUnknown as exc:  # of the token; the call it is for has not been made
+            raise UpstreamUnavailable("WeChat gave no access token") from exc
         return Fetched(fetched["access_token"], timedelta(seconds=fetched["expires_in"]))
 
     async def _patiently(

@@ -118,14 +118,14 @@ class AccessTokenKeeper:
             WeChatRefused: the platform would not give one.
         """
         token = await self._store.get()
-        if token is not None and self._is_fresh(token):
+        if token is not None and self._is_good(token, None):
             return token
         return await self._joined_refresh(None)
 
     async def renew(self, refused: AccessToken) -> AccessToken:
         """Another token than `refused`, which the platform did not accept. Raises as `token` does."""
         token = await self._store.get()
-        if token is not None and token.value != refused.value and self._is_fresh(token):
+        if token is not None and self._is_good(token, refused):
             return token
         return await self._joined_refresh(refused)
 
@@ -144,13 +144,15 @@ class AccessTokenKeeper:
     async def _refresh(self, refused: AccessToken | None) -> AccessToken:
         end = self._clock() + self._longest_wait
         while True:
+            token = await self._store.get()
+            if token is not None and self._is_good(token, refused):
+                return token
             fencing = await self._store.acquire(self._owner, self._lease)
             if fencing is not None:
                 try:
                     return await self._refresh_under_lease(fencing, refused)
                 finally:
                     await self._store.release(self._owner, fencing)
-            token = await self._store.get()
             if token is not None and self._serves_meanwhile(token, refused):
                 return token
             if self._clock() >= end:
@@ -160,19 +162,20 @@ class AccessTokenKeeper:
     async def _refresh_under_lease(self, fencing: int, refused: AccessToken | None) -> AccessToken:
         # Another may have refreshed between our look at the store and our lease.
         known = await self._store.get()
-        if known is not None and self._is_fresh(known) and (refused is None or known.value != refused.value):
+        if known is not None and self._is_good(known, refused):
             return known
+        asked_at = self._clock()
         fetched = await self._fetch(False)
         if refused is not None and fetched.value == refused.value:
             fetched = await self._fetch(True)
-        token = AccessToken(fetched.value, self._clock() + fetched.lifetime, fencing)
+        token = AccessToken(fetched.value, asked_at + fetched.lifetime, fencing)
         if await self._store.put(token):
             return token
         newer = await self._store.get()
         return newer if newer is not None else token
 
-    def _is_fresh(self, token: AccessToken) -> bool:
-        return self._clock() < token.expires_at - self._margin
+    def _is_good(self, token: AccessToken, refused: AccessToken | None) -> bool:
+        return self._serves_meanwhile(token, refused) and self._clock() < token.expires_at - self._margin
 
     def _serves_meanwhile(self, token: AccessToken, refused: AccessToken | None) -> bool:
         """While another refreshes: a token near its end is still good, the refused one is not."""

@@ -156,15 +156,17 @@ async def test_two_processes_on_the_platform_make_one_token_per_expiry_and_every
         store = LocalTokenStore(there.clock)
         clients = [there.client(store, owner) for owner in ("p1", "p2")]
         await there.do("subscribe")
+        values = []
         for _ in range(2):
             await there.say("在吗")
             await asyncio.gather(*(client.send_text(PERSON, "在") for client in clients for _ in range(2)))
             token = await store.get()
             assert token is not None
+            values.append((token.version, token.value))
             there.clock.advance(hours=2)
         texts = [bubble for bubble in await there.bubbles() if bubble["late"]]
         assert len(texts) == 8
-        assert token.version == 2
+        assert [version for version, _ in values] == [1, 2] and values[0] != values[1]
 
 
 async def test_released_by_one_who_lost_it_the_lease_stays_with_the_other() -> None:
@@ -176,3 +178,12 @@ async def test_released_by_one_who_lost_it_the_lease_stays_with_the_other() -> N
     assert first is not None and second is not None and second > first
     await store.release("p1", first)
     assert await store.acquire("p3", timedelta(seconds=15)) is None
+
+
+async def test_a_token_that_cannot_be_had_means_the_message_was_not_sent() -> None:
+    async with platform() as there:
+        await there.do("subscribe")
+        await there.fail(lose_answer=1.0)
+        with pytest.raises(UpstreamUnavailable):
+            await there.client().send_text(PERSON, "在")
+        assert [bubble for bubble in await there.bubbles() if bubble["late"]] == []
