@@ -56,7 +56,7 @@ def mount_docs(app: Sanic[Any, Any], settings: Settings) -> None:
     """Serve the API documentation at /docs, drawn in the browser from /openapi.json."""
 
     async def docs(request: Request[Any, Any]) -> HTTPResponse:
-        return page(request, "docs.html", gateway=settings.public_url)
+        return page(request, "docs.html", client_id=DEMO_CLIENT)
 
     app.add_route(docs, "/docs", methods=["GET", "HEAD"], name="docs")
 
@@ -65,7 +65,7 @@ def mount_start(app: Sanic[Any, Any], settings: Settings, links: Sequence[Link] 
     """Serve the start page at /; `links` lead to what runs beside the gateway."""
 
     async def start(request: Request[Any, Any]) -> HTTPResponse:
-        return page(request, "start.html", links=links, gateway=settings.public_url)
+        return page(request, "start.html", links=links)
 
     app.add_route(start, "/", methods=["GET", "HEAD"], name="start")
 
