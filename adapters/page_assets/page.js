@@ -15,7 +15,6 @@ export function startLanguage(redraw) {
     document.documentElement.lang = lang;
     document.title = t(document.body.dataset.titleZh, document.body.dataset.titleEn);
     button.textContent = lang === "en" ? "中文" : "English";
-    button.lang = "";
     button.setAttribute("aria-label", lang === "en" ? "切换到中文 (Chinese)" : "Switch to English");
     redraw();
   };

@@ -302,3 +302,15 @@ def test_only_known_links_become_links(text: str, parts: list[Segment]) -> None:
 def test_text_that_ends_cdata_stays_text() -> None:
     xml = message_xml({"Content": "a]]>b<c/>", "MsgId": 1})
     assert etree.fromstring(xml).findtext("Content") == "a]]>b<c/>"
+
+
+async def test_an_answer_to_what_nobody_waits_for_is_not_shown() -> None:
+    async with platform() as there:
+
+        async def greet(posted: Posted) -> web.Response:
+            return there.server.reply(posted, "再见")
+
+        await there.do("subscribe")
+        there.server.answer = greet
+        assert (await there.do("unsubscribe"))["outcome"] == "replied"
+        assert (await shown(there))[-1] == ("system", "已取消关注")

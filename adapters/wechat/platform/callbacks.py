@@ -89,8 +89,8 @@ class Callbacks:
         self._count = 0
         self._session: aiohttp.ClientSession | None = None
 
-    async def deliver(self, openid: str, fields: Fields, *, notice: bool) -> Delivery:
-        """Deliver and show what comes back; `notice`: the person is told when it fails."""
+    async def deliver(self, openid: str, fields: Fields, *, seen: bool) -> Delivery:
+        """Deliver one; `seen`: the person sees the answer, or a notice that there is none."""
         account = self.account
         self._count += 1
         kind = str(fields.get("Event") or fields["MsgType"])
@@ -100,12 +100,12 @@ class Callbacks:
         for last in (False, False, True):
             body = await self._try(delivery, fields, account)
             if body is not None:
-                await self._show(delivery, read_reply(body, account, asked), notice)
+                await self._show(delivery, read_reply(body, account, asked), seen)
                 return delivery
             if not last:
                 await self._sleep(max(0.0, self._retry_after - delivery.attempts[-1].seconds))
         delivery.outcome = "failed"
-        if notice:
+        if seen:
             await self._tell_fault(openid)
         return delivery
 
@@ -166,19 +166,20 @@ class Callbacks:
         outer: Fields = dict(fields) if account.mode == "compatible" else {"ToUserName": account.gh_id}
         return query, message_xml({**outer, "Encrypt": sealed}).encode()
 
-    async def _show(self, delivery: Delivery, reply: Reply, notice: bool) -> None:
+    async def _show(self, delivery: Delivery, reply: Reply, seen: bool) -> None:
         delivery.reply_kind, delivery.reply, delivery.violations = reply.kind, reply.plain, reply.violations
         now = self._clock()
         self.violations.extend(Violation(delivery.id, delivery.openid, now, rule) for rule in reply.violations)
         if reply.kind == "broken":
             delivery.outcome = "failed"
-            if notice:
+            if seen:
                 await self._tell_fault(delivery.openid)
         elif reply.kind == "silent":
             delivery.outcome = "silent"
         else:
             delivery.outcome = "replied"
-            await self._chats.add(delivery.openid, "account", reply.kind, reply.content)
+            if seen:
+                await self._chats.add(delivery.openid, "account", reply.kind, reply.content)
 
     async def _tell_fault(self, openid: str) -> None:
         words = {"zh": FAULT_NOTICE, "en": "The account's service is out of order; please try again later"}

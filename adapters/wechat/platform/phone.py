@@ -84,11 +84,11 @@ class Phone:
             await self._state.chats.add(
                 person.openid, "system", "notice", {"zh": "已取消关注", "en": "No longer following"}
             )
-            return answer(await self._state.event(person.openid, "unsubscribe", notice=False, EventKey=""))
+            return answer(await self._state.event(person.openid, "unsubscribe", seen=False, EventKey=""))
         if wanted.event == "click":
             person.contact("click", self._state.clock())
-            return answer(await self._state.event(person.openid, "CLICK", notice=True, EventKey=wanted.key))
-        return answer(await self._state.event(person.openid, "VIEW", notice=False, EventKey=wanted.key, MenuId=1))
+            return answer(await self._state.event(person.openid, "CLICK", seen=True, EventKey=wanted.key))
+        return answer(await self._state.event(person.openid, "VIEW", seen=False, EventKey=wanted.key, MenuId=1))
 
     async def add_person(self, request: web.Request) -> web.Response:
         return answer(self._state.described(self._state.add_person()), 201)
@@ -150,7 +150,7 @@ class Phone:
         person.contact("subscribe", now)
         await self._state.chats.add(person.openid, "system", "notice", {"zh": "已关注", "en": "Now following"})
         fields = {"EventKey": f"qrscene_{known}", "Ticket": self._ticket(scene)} if known else {"EventKey": ""}
-        return await self._state.event(person.openid, "subscribe", notice=True, **fields)
+        return await self._state.event(person.openid, "subscribe", seen=True, **fields)
 
     async def _scan(self, person: Person, scene: str) -> Delivery:
         if not scene:
@@ -163,7 +163,7 @@ class Phone:
             person.openid, "system", "notice", {"zh": "扫描了二维码", "en": "Scanned a QR code"}
         )
         return await self._state.event(
-            person.openid, "SCAN", notice=True, EventKey=code.scene if code else scene, Ticket=self._ticket(scene)
+            person.openid, "SCAN", seen=True, EventKey=code.scene if code else scene, Ticket=self._ticket(scene)
         )
 
     def _ticket(self, scene: str) -> str:

@@ -295,7 +295,7 @@ class ServerApi:
         }
         await self._state.chats.add(person.openid, "account", "template", content, late=True)
         task = asyncio.create_task(
-            self._state.event(person.openid, "TEMPLATESENDJOBFINISH", notice=False, MsgID=msgid, Status="success")
+            self._state.event(person.openid, "TEMPLATESENDJOBFINISH", seen=False, MsgID=msgid, Status="success")
         )
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -131,12 +131,12 @@ class State:
             fields["bizmsgmenuid"] = menu_id
         self.person(openid).contact("message", self.clock())
         await self.chats.add(openid, "person", "text", {"segments": [{"text": text}]})
-        return await self.callbacks.deliver(openid, fields, notice=True)
+        return await self.callbacks.deliver(openid, fields, seen=True)
 
-    async def event(self, openid: str, name: str, *, notice: bool, **fields: str | int) -> Delivery:
+    async def event(self, openid: str, name: str, *, seen: bool, **fields: str | int) -> Delivery:
         """Something happened that the account is told about."""
         return await self.callbacks.deliver(
-            openid, self._from(openid) | {"MsgType": "event", "Event": name, **fields}, notice=notice
+            openid, self._from(openid) | {"MsgType": "event", "Event": name, **fields}, seen=seen
         )
 
     def _from(self, openid: str) -> Fields:
