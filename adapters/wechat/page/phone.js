@@ -35,8 +35,8 @@ function show(one) {
 
 function showFollowing(following) {
   phone.following = following;
-  field("follow").textContent = following ? t("取消关注", "Unfollow") : t("关注公众号", "Follow the account");
-  field("follow").classList.toggle("primary", !following);
+  field("invite").hidden = following;
+  field("unfollow").hidden = !following;
   for (const control of field("composer").elements) control.disabled = !following;
   field("text").placeholder = following ? t("说点什么，例如：推荐", "Say something, for example 推荐") : t("先关注公众号", "Follow the account first");
 }
@@ -116,7 +116,9 @@ async function showSurroundings() {
 function redraw() {
   log.replaceChildren();
   phone.bubbles.forEach(show);
+  if (!phone.openid) return;
   showFollowing(phone.following);
+  showDeliveries();
 }
 
 field("composer").addEventListener("submit", (event) => {
@@ -131,7 +133,8 @@ field("scan").addEventListener("submit", (event) => {
   happen("scan", { scene: field("scene").value.trim() });
   field("scene").value = "";
 });
-field("follow").addEventListener("click", () => happen(phone.following ? "unsubscribe" : "subscribe"));
+field("follow").addEventListener("click", () => happen("subscribe"));
+field("unfollow").addEventListener("click", () => happen("unsubscribe"));
 field("person").addEventListener("change", () => choose(field("person").value));
 field("another").addEventListener("click", async () => {
   phone.openid = (await call("POST", "/control/people")).openid;
