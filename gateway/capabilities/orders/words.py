@@ -26,9 +26,9 @@ def confirmation(offer: Offer, action: str, minutes: int) -> Words:
             f"Reply YES to confirm or NO to keep it, within {minutes} minutes.",
         }
     return {
-        "zh": f"您要订购「{offer.names.zh}」，资费{price(offer.price_fen, offer.period)}。{offer.cancel_rule.zh}"
+        "zh": f"您要订购「{offer.names.zh}」，资费{price(offer.price_fen, offer.period)}。{offer.cancel_rule.zh}。"
         f"回复“是”确认，“否”取消，{minutes}分钟内有效。",
-        "en": f"Order {offer.names.en} at {price(offer.price_fen, offer.period, 'en')}? {offer.cancel_rule.en} "
+        "en": f"Order {offer.names.en} at {price(offer.price_fen, offer.period, 'en')}? {offer.cancel_rule.en}. "
         f"Reply YES to confirm or NO to drop it, within {minutes} minutes.",
     }
 
