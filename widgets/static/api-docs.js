@@ -75,7 +75,7 @@ function details(operation, api, paragraphs) {
       ? section(texts.parameters, rowsTable(
         operation.parameters.map((one) => [`${one.name} · ${one.in}`, one.required, one.schema, one.description]), texts, texts.parameters))
       : null,
-    body ? section(texts.body, fieldTable(body.schema, api, texts, resolve(body.schema, api).title ?? texts.body)) : null,
+    body ? section(texts.body, fieldTable(body.schema, api, texts, resolve(body.schema, api).title ?? texts.body, texts.required)) : null,
     answer
       ? section(texts.answer, fieldTable(answer, api, texts, resolve(answer, api).title ?? texts.answer), exampleView(answer, api))
       : null,
@@ -84,7 +84,7 @@ function details(operation, api, paragraphs) {
   ].filter(Boolean);
 }
 
-const section = (title, ...parts) => make("section", {}, make("h4", {}, title), ...parts);
+const section = (title, ...parts) => make("section", {}, make("h3", {}, title), ...parts);
 
 function exampleView(schema, api) {
   return make("details", { class: "example" }, make("summary", {}, texts.example), code(JSON.stringify(sample(schema, api), null, 2), texts.example));
@@ -97,11 +97,11 @@ function errorTable(operation) {
       return make("tr", {}, make("th", { scope: "row" }, status), make("td", {}, make("code", {}, slug)), make("td", { lang: "en" }, words));
     }));
   const head = [texts.status, texts.code, texts.words].map((words) => make("th", { scope: "col" }, words));
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.errors },
+  return make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": texts.errors },
     make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
 }
 
-const code = (words, label) => make("pre", { tabindex: "0", role: "region", "aria-label": label }, make("code", {}, words));
+const code = (words, label) => make("pre", { tabindex: "0", role: "group", "aria-label": label }, make("code", {}, words));
 
 /** The form that sends the request, and shows it as a command before. */
 function tryView(operation, body, api) {
@@ -118,7 +118,7 @@ function tryView(operation, body, api) {
       ...fields.map(({ one, input }) => make("div", {}, make("label", { for: input.id }, one.name, one.required ? make("span", { class: "required" }, texts.required) : null), input))),
     bodyInput ? make("div", {}, make("label", { for: bodyInput.id }, texts.bodyOf), bodyInput) : null,
     make("div", { class: "row" }, make("button", { type: "submit", class: "primary" }, texts.send), copy),
-    make("pre", { tabindex: "0", role: "region", "aria-label": texts.curl }, command), status, result);
+    make("pre", { tabindex: "0", role: "group", "aria-label": texts.curl }, command), status, result);
 
   const show = () => {
     command.textContent = curl(requestOf(operation, fields, bodyInput));

@@ -36,8 +36,12 @@ export function limits(schema, texts) {
   return found;
 }
 
-/** A table of an object's fields, with the objects inside it below; null for what has no fields. */
-export function fieldTable(schema, document, texts, caption) {
+/**
+ * A table of an object's fields, with the objects inside it below; null for what has no fields.
+ *
+ * `required` is the word beside fields that must be given; empty where nobody gives them.
+ */
+export function fieldTable(schema, document, texts, caption, required = "") {
   const tables = [];
   const seen = new Set();
   const waiting = [{ schema: resolve(schema, document), caption }];
@@ -45,7 +49,7 @@ export function fieldTable(schema, document, texts, caption) {
     const next = waiting.shift();
     if (!next.schema.properties || seen.has(next.caption)) continue;
     seen.add(next.caption);
-    tables.push(table(next.schema, texts, next.caption));
+    tables.push(table(next.schema, texts, next.caption, required));
     for (const name of referred(next.schema.properties)) waiting.push({ schema: document.components.schemas[name], caption: name });
   }
   return tables.length > 0 ? make("div", { class: "tables" }, ...tables) : null;
@@ -59,12 +63,12 @@ export function rowsTable(rows, texts, caption) {
       make("th", { scope: "row" }, make("code", {}, name), required ? make("span", { class: "required" }, texts.required) : null),
       make("td", {}, make("code", {}, typeName(schema, texts))),
       make("td", {}, description ?? "", ...limits(schema, texts).map((words) => make("code", { class: "limit" }, words)))));
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+  return make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
     make("table", {}, make("caption", {}, caption), head, make("tbody", {}, ...body)));
 }
 
-function table(schema, texts, caption) {
-  const required = new Set(schema.required ?? []);
+function table(schema, texts, caption, word) {
+  const required = new Set(word ? schema.required : []);
   const rows = Object.entries(schema.properties).map(([name, field]) => [name, required.has(name), field, field.description]);
   return rowsTable(rows, texts, caption);
 }

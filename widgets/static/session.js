@@ -8,6 +8,9 @@ const WORTH_RETRYING = new Set([0, 502, 503, 504]);
 // Reasons for which the token at hand will not open anything any more; a new session may.
 const SPENT = new Set(["credentials_expired", "binding_ended"]);
 
+// Only bound visitors get an answer to these, wherever they were bound.
+const ONLY_BOUND = /^\/v1\/(bindings|orders)$/;
+
 /** A refusal of the gateway (RFC 9457), or status 0 when no answer came. */
 export class Problem extends Error {
   constructor(status, body = {}) {
@@ -104,8 +107,9 @@ export class Session {
     return sessions.get(name);
   }
 
-  /** Whether the visitor is known to be bound to a subscriber. */
-  get bound() {
+  /** Whether the visitor is bound to a subscriber, as far as this session was told. */
+  async isBound({ locale, signal } = {}) {
+    await this.#token(locale, signal);
     return keeping.read(this.#key)?.bound === true;
   }
 
@@ -129,7 +133,7 @@ export class Session {
     const token = await this.#token(locale, signal);
     try {
       const answer = await this.#send(method, path, { body, key, locale, signal, token });
-      if (path === "/v1/bindings" && method === "POST") this.#change({ bound: true });
+      if (method === "POST" && ONLY_BOUND.test(path)) this.#change({ bound: true });
       return answer;
     } catch (problem) {
       if (problem.needsBinding) this.#change({ bound: false });

@@ -101,20 +101,20 @@ class TuilaOrders extends HTMLElement {
     const options = { signal: loading.signal };
     if (!this.#place.hasChildNodes()) this.#place.replaceChildren(make("p", { class: "soft" }, this.#texts.loading));
     try {
+      if (!(await this.session.isBound({ locale: this.locale, signal: loading.signal }))) return this.#showStranger();
       const shown = Math.min(Math.max(this.#orders.length, PAGE), 100);
       const [held, page] = await Promise.all([
         this.#call("GET", "/v1/subscriptions", options),
         this.#call("GET", `/v1/orders?limit=${shown}`, options),
       ]);
       const histories = await this.#histories(page.items, options);
-      if (loading.signal.aborted) return;
+      if (loading.signal.aborted) return undefined;
       this.#orders = page.items;
       this.#next = page.next;
-      this.#show(held.items, histories);
+      return this.#show(held.items, histories);
     } catch (problem) {
-      if (loading.signal.aborted) return;
-      if (problem.needsBinding) this.#showStranger();
-      else this.#showError(problem);
+      if (loading.signal.aborted) return undefined;
+      return problem.needsBinding ? this.#showStranger() : this.#showError(problem);
     }
   }
 

@@ -193,20 +193,25 @@ class TuilaRecommendations extends HTMLElement {
   }
 
   #show(items) {
-    const busy = this.#cards.filter((card) => card.keeps);
+    const kept = this.#cards.filter((card) => card.keeps);
+    const places = new Map(kept.map((card) => [card, this.#cards.indexOf(card)]));
     this.#cards.filter((card) => !card.keeps).forEach((card) => card.close());
-    const rest = items.filter((item) => !busy.some((card) => card.item.offer === item.offer));
-    this.#cards = [...busy, ...rest.map((item) => new Card(this, item, this.#life.signal))].slice(0, Math.max(this.limit, busy.length));
-    if (this.#cards.length === 0) return this.#showEmpty();
-    const list = this.#place.querySelector("ul");
-    if (list && busy.length > 0) {
-      // The cards that stay are not moved, so that the focus stays in them.
-      const staying = new Set(busy.map((card) => card.element));
-      [...list.children].forEach((child) => staying.has(child) || child.remove());
-      list.append(...this.#cards.filter((card) => !staying.has(card.element)).map((card) => card.element));
-      return undefined;
+    const fresh = items.filter((item) => !kept.some((card) => card.item.offer === item.offer));
+    const cards = fresh.slice(0, Math.max(this.limit - kept.length, 0)).map((item) => new Card(this, item, this.#life.signal));
+    for (const [card, at] of places) cards.splice(at, 0, card);
+    this.#cards = cards;
+    if (cards.length === 0) return this.#showEmpty();
+    const list = this.#place.querySelector("ul") ?? make("ul", { class: "cards", part: "list" });
+    const wanted = new Set(cards.map((card) => card.element));
+    [...list.children].forEach((child) => wanted.has(child) || child.remove());
+    // What stays is not taken out and put in again: it would lose the focus.
+    let next = list.firstChild;
+    for (const { element } of cards) {
+      if (element === next) next = next.nextSibling;
+      else list.insertBefore(element, next);
     }
-    return this.#place.replaceChildren(make("ul", { class: "cards", part: "list" }, ...this.#cards.map((card) => card.element)));
+    if (!list.isConnected) this.#place.replaceChildren(list);
+    return undefined;
   }
 
   #showLoading() {
