@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import structlog
@@ -13,10 +15,23 @@ import structlog
 from adapters.boss.client import BossClient
 from adapters.boss.fake import FakeBoss
 from adapters.boss.protocol import Boss
+from adapters.errors import UpstreamError
 from adapters.sms.client import SmsClient
 from adapters.sms.fake import FakeSms
 from adapters.sms.protocol import Sms
+from adapters.wechat.client import WeChatClient
 from auth.tokens import TokenVerifier
+from bots.bot import Bot
+from bots.claims import Claims
+from bots.dialogue import Dialogue
+from bots.late import LateAnswers
+from bots.sms.outgoing import SmsChannel
+from bots.wechat import channel as wechat
+from bots.wechat.channel import WeChatCallbacks
+from bots.wechat.links import as_text
+from bots.wechat.menu import load_menu, push_menu
+from bots.wechat.outgoing import WeChatChannel
+from bots.wechat.token_store import HotTokenStore
 from config.settings import Settings
 from gateway.authentication import Authentication
 from gateway.capabilities.partners import Partners
@@ -33,21 +48,47 @@ VERSION = "0.1.0"
 _log = structlog.get_logger("app")
 
 
+WECHAT_MENU = Path(__file__).parent.parent / "config" / "wechat_menu.toml"
+
+
 @contextlib.asynccontextmanager
-async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
-    """The platform with the outside systems that the settings name; closed when the context ends."""
+async def open_platform(settings: Settings) -> AsyncIterator[tuple[Platform, WeChatCallbacks | None]]:
+    """The platform with the outside systems that the settings name, and the bot where there is a WeChat account."""
     async with aiohttp.ClientSession() as session:
         redis = settings.redis_url
         hot = open_hot_state(None if redis is None else redis.get_secret_value())
-        outside = _outside(settings, session, hot)
-        platform = Platform(settings, outside, hot=hot)
+        sms, api = _sms(settings, session), _wechat(settings, session, hot)
+        channels: dict[str, Channel] = {"sms": SmsChannel(sms)}
+        if api is not None:
+            channels["wechat"] = WeChatChannel(api, hot)
+        platform = Platform(settings, Outside(_boss(settings, session), sms, channels), hot=hot)
+        callbacks = wechat_callbacks(platform)
+        pushing = None if api is None else asyncio.create_task(_push_menu(api, settings))
         try:
-            yield platform
+            yield platform, callbacks
         finally:
+            if pushing is not None:
+                pushing.cancel()
+            if callbacks is not None:
+                await callbacks.close()
             await platform.close()
 
 
-def create_app(platform: Platform) -> Server:
+def wechat_callbacks(platform: Platform) -> WeChatCallbacks | None:
+    """The bot on the WeChat account of the settings; None where there is none. Its late answers are the workers' work."""
+    settings, store, clock = platform.settings, platform.store, platform.clock
+    if settings.wechat is None:
+        return None
+    claims = Claims(platform.hot, process_name())
+    bot = Bot(Dialogue(platform.invoke, platform.catalog, clock), store, claims, clock)
+    late = LateAnswers(bot, store, platform.keys, clock, platform.ids, render={"wechat": as_text})
+    platform.handlers.update(late.handlers())
+    return WeChatCallbacks(
+        settings.wechat, bot, late, claims, platform.hot, clock, deadline=settings.deadline, locale=settings.locale
+    )
+
+
+def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None) -> Server:
     """One Sanic application with every surface, bot and page of the platform."""
     settings, parts = platform.settings, platform.parts
     app = new_server(f"tuila-{secrets.token_hex(6)}", body_bytes=settings.limits.body_bytes)
@@ -56,6 +97,8 @@ def create_app(platform: Platform) -> Server:
     openapi.mount(app, platform.capabilities, version=VERSION, server=settings.public_url)
     oauth.mount(app, parts, platform.hot, platform.clock, platform.ids)
     health.mount(app, platform, VERSION)
+    if callbacks is not None:
+        wechat.mount(app, callbacks)
     portal.mount(app, settings)
     portal.mount_docs(app, settings)
     return app
@@ -66,15 +109,10 @@ async def running(
     settings: Settings, *, work: bool = True, shared: bool = False
 ) -> AsyncIterator[tuple[str, Platform]]:
     """The whole gateway, serving: gives its base URL and the platform behind it."""
-    async with open_platform(settings) as platform:
+    async with open_platform(settings) as (platform, callbacks):
         await platform.start(work=work)
-        async with serving(create_app(platform), listen(settings.host, settings.port, shared=shared)) as url:
+        async with serving(create_app(platform, callbacks), listen(settings.host, settings.port, shared=shared)) as url:
             yield url, platform
-
-
-def _outside(settings: Settings, session: aiohttp.ClientSession, hot: HotState) -> Outside:
-    channels: dict[str, Channel] = {}
-    return Outside(_boss(settings, session), _sms(settings, session), channels)
 
 
 def _boss(settings: Settings, session: aiohttp.ClientSession) -> Boss:
@@ -91,6 +129,24 @@ def _sms(settings: Settings, session: aiohttp.ClientSession) -> Sms:
         _log.warning("no sms configured: messages go to a fake in memory")
         return FakeSms()
     return SmsClient(session, group.base_url, group.api_key.get_secret_value(), timeout=group.timeout)
+
+
+def _wechat(settings: Settings, session: aiohttp.ClientSession, hot: HotState) -> WeChatClient | None:
+    group = settings.wechat
+    if group is None:
+        _log.warning("no wechat configured: the bot is off")
+        return None
+    return WeChatClient(
+        session, group.appid, group.secret.get_secret_value(), HotTokenStore(hot, group.appid), process_name(),
+        base_url=group.api_base_url, timeout=group.timeout,
+    )  # fmt: skip
+
+
+async def _push_menu(api: WeChatClient, settings: Settings) -> None:
+    try:
+        await push_menu(api, load_menu(WECHAT_MENU, settings.public_url))
+    except UpstreamError as error:  # the account keeps the menu it has
+        _log.warning("the menu was not pushed", error=repr(error))
 
 
 def process_name() -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import structlog
 
+from adapters.boss.fake import FakeBoss
 from adapters.boss.protocol import Boss
+from adapters.sms.fake import FakeSms
 from adapters.sms.protocol import Sms
 from auth import one_time_code
 from auth.keys import KeyRing
@@ -67,7 +69,11 @@ class Outside:
     sms: Sms
     channels: Mapping[str, Channel] = field(default_factory=dict)
     """Channel name → how to reach an account of it unasked."""
-    closers: tuple[Callable[[], Awaitable[None]], ...] = ()
+
+    @classmethod
+    def nowhere(cls) -> Outside:
+        """Outside systems in memory, for work that reaches none of them."""
+        return cls(FakeBoss(), FakeSms())
 
 
 class Platform:
@@ -172,7 +178,5 @@ class Platform:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.invoke.close()
-        for close in self.outside.closers:
-            await close()
         await self.hot.close()
         await self.store.close()

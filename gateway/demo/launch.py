@@ -1,0 +1,129 @@
+"""`make run`: the gateway with stand-ins of everything outside, a demo operator inside, and four links to begin with."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from adapters.boss import sandbox as boss_sandbox
+from adapters.sms import sandbox as sms_sandbox
+from adapters.wechat import sandbox as wechat_sandbox
+from adapters.wechat.platform.account import Account
+from config.settings import BossSettings, Settings, SmsSettings, WeChatSettings
+from gateway import migrations
+from gateway.app import running
+from gateway.demo.load import DemoReport, load_demo
+from gateway.platform import Outside, Platform
+
+BOSS_PORT, SMS_PORT, WECHAT_PORT = 8201, 8202, 8203
+
+# Known to everybody, and used between stand-ins on this machine only: production refuses to start with stand-ins.
+_BOSS_KEY = "boss-sandbox-key"
+_SMS_KEY = "sms-sandbox-key"
+_WECHAT = {
+    "appid": "wxsandbox00000001",
+    "secret": "wechat-sandbox-secret",
+    "gh_id": "gh_sandbox000001",
+    "token": "wechat-sandbox-token",
+    "encoding_aes_key": "sandbox" * 6 + "A",
+}
+
+
+class PortTaken(Exception):
+    """Somebody else listens where the demo wants to."""
+
+
+async def launch(
+    settings: Settings, subscribers: int, stopped: Callable[[], Awaitable[None]], console: Console
+) -> None:
+    """Migrate, load the demo if it is not loaded, start the stand-ins and the gateway, and serve until `stopped` returns.
+
+    Raises:
+        PortTaken: one of the four ports is in use.
+    """
+    for port in (settings.port, BOSS_PORT, SMS_PORT, WECHAT_PORT):
+        _refuse_taken(settings.host, port)
+    demo = _with_stand_ins(settings)
+    demo.data_dir.mkdir(parents=True, exist_ok=True)
+    report = await _prepare(demo, subscribers, console)
+    async with _stand_ins(demo), running(demo) as (url, _):
+        _welcome(console, url, report)
+        await stopped()
+        console.print("stopping")
+
+
+async def _prepare(settings: Settings, subscribers: int, console: Console) -> DemoReport:
+    platform = Platform(settings, Outside.nowhere())
+    try:
+        await platform.store.write(migrations.upgrade)
+        return await load_demo(platform, subscribers, console=console)
+    finally:
+        await platform.close()
+
+
+def _with_stand_ins(settings: Settings) -> Settings:
+    host = settings.host
+    groups = {
+        "boss": BossSettings(base_url=f"http://{host}:{BOSS_PORT}", api_key=SecretStr(_BOSS_KEY)),
+        "sms": SmsSettings(base_url=f"http://{host}:{SMS_PORT}", api_key=SecretStr(_SMS_KEY)),
+        "wechat": WeChatSettings(
+            gh_id=_WECHAT["gh_id"],
+            appid=_WECHAT["appid"],
+            secret=SecretStr(_WECHAT["secret"]),
+            token=SecretStr(_WECHAT["token"]),
+            encoding_aes_key=SecretStr(_WECHAT["encoding_aes_key"]),
+            api_base_url=f"http://{host}:{WECHAT_PORT}",
+        ),
+    }
+    return settings.model_copy(
+        update={name: group for name, group in groups.items() if getattr(settings, name) is None}
+    )
+
+
+@contextlib.asynccontextmanager
+async def _stand_ins(settings: Settings) -> AsyncIterator[None]:
+    account = Account(callback_url=f"{settings.public_url}/wechat/callback", **_WECHAT)
+    apps = {
+        BOSS_PORT: boss_sandbox.make_app(Path(settings.data_dir) / "boss-ledger.sqlite3", _BOSS_KEY),
+        SMS_PORT: sms_sandbox.make_app(_SMS_KEY),
+        WECHAT_PORT: wechat_sandbox.make_app(account),
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        for port, app in apps.items():
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, settings.host, port).start()
+        yield
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(f"port {port} of {host} is in use; stop what listens there and run again") from error
+
+
+def _welcome(console: Console, url: str, report: DemoReport) -> None:
+    host = url.rpartition(":")[0]
+    links = Table(show_header=False, box=None, padding=(0, 2))
+    links.add_row("phone 手机", f"{host}:{WECHAT_PORT}/", "chat with the official account")
+    links.add_row("portal 门户", f"{url}/portal", "the widget on an operator's page")
+    links.add_row("API docs 文档", f"{url}/docs", "every capability, with try-it")
+    links.add_row("health 健康", f"{url}/health", "what the gateway says of itself")
+    links.add_row("", "", "")
+    links.add_row("SMS inbox 短信", f"{host}:{SMS_PORT}/", "where one-time codes arrive")
+    links.add_row("BOSS 后台", f"{host}:{BOSS_PORT}/", "what was provisioned; faults to switch on")
+    console.print("\n[bold]Tuila is running.[/bold] Follow the account on the phone, say 绑定, and use a demo number:")
+    console.print("  " + "   ".join(report.unbound_phones), style="bold cyan")
+    console.print(links)
+    console.print(f"  partner keys for curl: {report.credentials_file}    stop with Ctrl-C\n")
