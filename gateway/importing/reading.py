@@ -1,0 +1,300 @@
+"""Files as chunks of text columns, record by record in the order they are written; memory does not grow with the file.
+
+A place in a file is the number of records before it: reading again from a place gives the same records again.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gateway.importing.mapping import SourceMapping
+from gateway.importing.refusal import ImportRefused
+
+CHUNK = 20_000
+"""Records read at once."""
+
+LIST_SEPARATOR = "\x1f"
+"""Between the entries of a list that the source itself wrote as one."""
+
+WHOLE = "*"
+"""The column that is the whole record as JSON; only NDJSON has it."""
+
+_LONGEST_LINE = 4 * 1024 * 1024
+
+
+class Broken(NamedTuple):
+    """A record that could not be read."""
+
+    line: int
+    reason: str
+    row: Any
+
+
+class Chunk(NamedTuple):
+    """Records in a row."""
+
+    records: int
+    """How many places of the file these are, with broken and blank ones."""
+    lines: list[int]
+    """The line each readable record begins on, from 1; in Parquet its row."""
+    columns: dict[str, pa.Array]
+    """Text columns; empty cells are null."""
+    broken: list[Broken]
+    done: int
+    """How far the file is read: bytes, in Parquet rows."""
+
+
+class Source:
+    """One file, read as its mapping says."""
+
+    def __init__(self, file: Path, mapping: SourceMapping, wanted: Sequence[str] | None) -> None:
+        """`wanted` are the columns needed; None takes those that are there.
+
+        Raises:
+            ImportRefused: the file is not there, cannot be read that way, or lacks a wanted column.
+        """
+        if not file.is_file():
+            raise ImportRefused(f"there is no file {file}")
+        self.file = file
+        self._mapping = mapping
+        self._kind = mapping.kind_of(file)
+        self._wanted = wanted
+        self.columns: Sequence[str] = self._find_columns()
+        """The columns that chunks have."""
+        missing = [name for name in wanted or () if name not in self.columns]
+        if missing and self._kind != "ndjson":
+            raise ImportRefused(
+                f"{file.name} has no column {', '.join(missing)}; it has: {', '.join(map(str, self.columns))}"
+            )
+
+    @property
+    def size(self) -> int:
+        """What `Chunk.done` reaches at the end."""
+        return pq.read_metadata(self.file).num_rows if self._kind == "parquet" else self.file.stat().st_size
+
+    def chunks(self, skip: int = 0, size: int = CHUNK) -> Iterator[Chunk]:
+        """The file from the place `skip` on.
+
+        Raises:
+            ImportRefused: it is not in the encoding that the mapping names.
+        """
+        read = {"csv": self._csv, "ndjson": self._ndjson, "parquet": self._parquet}[self._kind]
+        try:
+            yield from read(skip, size)
+        except UnicodeError as error:
+            raise ImportRefused(f"{self.file.name}: {error}") from error
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise ImportRefused(f"{self.file.name} is damaged: {error}") from error
+
+    def _find_columns(self) -> Sequence[str]:
+        if self._kind == "parquet":
+            try:
+                return list(pq.read_schema(self.file).names)
+            except pa.ArrowInvalid as error:
+                raise ImportRefused(f"{self.file.name} is not a Parquet file: {error}") from error
+        if self._kind == "ndjson":
+            return self._wanted if self._wanted is not None else (WHOLE,)
+        if not self._mapping.format.header:
+            if not self._mapping.format.columns:
+                raise ImportRefused(f"{self.file.name} has no header: name its columns in [format] columns")
+            return self._mapping.format.columns
+        with self._open_text() as text:
+            try:
+                return [name.strip() for name in next(self._reader(text), [])]
+            except (csv.Error, UnicodeError) as error:
+                raise ImportRefused(f"{self.file.name}: line 1: {error}") from error
+
+    def _open(self) -> tuple[IO[bytes], Callable[[], int]]:
+        """The file's bytes, and how many of it were read; a .gz file is unpacked on the way."""
+        raw = self.file.open("rb", buffering=1 << 18)
+        if self.file.suffix == ".gz":
+            return gzip.open(raw), raw.tell  # type: ignore[return-value] # a GzipFile is one in all but name
+        return raw, raw.tell
+
+    def _open_text(self) -> io.TextIOWrapper:
+        return self._text(self._open()[0])
+
+    def _text(self, raw: IO[bytes]) -> io.TextIOWrapper:
+        encoding = self._mapping.format.encoding
+        try:
+            # Bytes outside the encoding come through marked, so that only their own record is refused.
+            return io.TextIOWrapper(
+                raw, "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding, "surrogateescape", newline=""
+            )
+        except LookupError as error:
+            raise ImportRefused(f"{error}: give another [format] encoding") from error
+
+    def _reader(self, text: io.TextIOWrapper) -> Any:
+        written = self._mapping.format
+        delimiter = written.delimiter or ("\t" if ".tsv" in self.file.suffixes else ",")
+        if not written.quote:
+            return csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        return csv.reader(text, delimiter=delimiter, quotechar=written.quote)
+
+    def _csv(self, skip: int, size: int) -> Iterator[Chunk]:
+        raw, done = self._open()
+        with self._text(raw) as text:
+            records = _csv_records(self._reader(text))
+            for _ in range(skip + self._mapping.format.header):
+                next(records, None)
+            yield from self._csv_chunks(records, size, done)
+
+    def _csv_chunks(
+        self, records: Iterator[tuple[int, list[str] | str]], size: int, done: Callable[[], int]
+    ) -> Iterator[Chunk]:
+        width = len(self.columns)
+        lines: list[int] = []
+        rows: list[list[str]] = []
+        broken: list[Broken] = []
+        count = 0
+        for line, row in records:
+            count += 1
+            if len(row) == width and isinstance(row, list):
+                lines.append(line)
+                rows.append(row)
+            elif isinstance(row, str):
+                broken.append(Broken(line, f"the line cannot be read: {row}", None))
+            elif row:
+                broken.append(Broken(line, f"there are {len(row)} columns, not {width}", row))
+            if count == size:
+                yield self._csv_chunk(count, lines, rows, broken, done())
+                lines, rows, broken, count = [], [], [], 0
+        if count:
+            yield self._csv_chunk(count, lines, rows, broken, done())
+
+    def _csv_chunk(self, count: int, lines: list[int], rows: list[list[str]], broken: list[Broken], done: int) -> Chunk:
+        try:
+            columns = _columns(self.columns, rows)
+        except UnicodeEncodeError:
+            whole = [row for row in rows if not _has_strange_bytes(row)]
+            broken = broken + [
+                Broken(line, f"there are bytes that are not {self._mapping.format.encoding}", _shown(row))
+                for line, row in zip(lines, rows, strict=True)
+                if _has_strange_bytes(row)
+            ]
+            lines = [line for line, row in zip(lines, rows, strict=True) if not _has_strange_bytes(row)]
+            columns = _columns(self.columns, whole)
+        return Chunk(count, lines, columns, broken, done)
+
+    def _ndjson(self, skip: int, size: int) -> Iterator[Chunk]:
+        raw, done = self._open()
+        with raw:
+            for _ in range(skip):
+                _line(raw)
+            line = skip
+            while True:
+                lines: list[int] = []
+                rows: list[list[str | None]] = []
+                broken: list[Broken] = []
+                count = 0
+                while count < size and (text := _line(raw)):
+                    count += 1
+                    line += 1
+                    self._ndjson_record(line, text, lines, rows, broken)
+                if not count:
+                    return
+                yield Chunk(count, lines, _columns(self.columns, rows), broken, done())
+
+    def _ndjson_record(
+        self, line: int, text: bytes, lines: list[int], rows: list[list[str | None]], broken: list[Broken]
+    ) -> None:
+        if not text.strip():
+            return
+        try:
+            if len(text) > _LONGEST_LINE:
+                raise msgspec.DecodeError(f"it is longer than {_LONGEST_LINE} bytes")
+            record = msgspec.json.decode(text)
+            if not isinstance(record, dict):
+                raise msgspec.DecodeError("it is not an object")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            broken.append(Broken(line, f"the line is not JSON: {error}", text[:1000].decode(errors="replace").strip()))
+            return
+        lines.append(line)
+        if self._wanted is None:
+            rows.append([text.decode()])
+        else:
+            rows.append([_as_text(record.get(name)) for name in self.columns])
+
+    def _parquet(self, skip: int, size: int) -> Iterator[Chunk]:
+        names = [name for name in self.columns if self._wanted is None or name in self._wanted]
+        row = 0
+        with pq.ParquetFile(self.file) as file:
+            for batch in file.iter_batches(size, columns=names):
+                end = row + batch.num_rows
+                if end > skip:
+                    kept = batch.slice(max(skip - row, 0))
+                    lines = list(range(end - kept.num_rows + 1, end + 1))
+                    columns = {name: _text_column(kept.column(name)) for name in names}
+                    yield Chunk(kept.num_rows, lines, columns, [], end)
+                row = end
+
+
+def _csv_records(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
+    """The line each record begins on, and the record, or in its place what is wrong with it."""
+    while True:
+        line = reader.line_num + 1
+        try:
+            yield line, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, str(error)
+
+
+def _columns(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> dict[str, pa.Array]:
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return {name: _without_blanks(pa.array(column, pa.string())) for name, column in zip(names, columns, strict=True)}
+
+
+def _without_blanks(column: pa.Array) -> pa.Array:
+    trimmed = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+
+
+def _text_column(column: pa.Array) -> pa.Array:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _text_column(column.dictionary_decode())
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        entries = pa.ListArray.from_arrays(column.offsets.cast(pa.int32()), _text_column(column.values))
+        return pc.if_else(column.is_valid(), pc.binary_join(entries, LIST_SEPARATOR), None)
+    if pa.types.is_nested(kind):
+        return pa.array([None if one is None else _as_text(one) for one in column.to_pylist()], pa.string())
+    return _without_blanks(column.cast(pa.string()))
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return LIST_SEPARATOR.join(_as_text(one) or "" for one in value)
+    return msgspec.json.encode(value, enc_hook=str).decode() if isinstance(value, dict) else str(value)
+
+
+def _line(raw: IO[bytes]) -> bytes:
+    """The next line; of one that is far too long only the beginning, so that it cannot fill the memory."""
+    text = raw.readline(_LONGEST_LINE + 1)
+    rest = text
+    while len(rest) > _LONGEST_LINE and not rest.endswith(b"\n"):
+        rest = raw.readline(_LONGEST_LINE + 1)
+    return text
+
+
+def _has_strange_bytes(row: Sequence[str]) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for cell in row for letter in cell)
+
+
+def _shown(row: Sequence[str]) -> list[str]:
+    return [cell.encode(errors="replace").decode() for cell in row]
