@@ -12,12 +12,16 @@ from gateway.capabilities.bindings import bindings
 from gateway.capabilities.consents import consents
 from gateway.capabilities.offers import Catalog, put_offers
 from gateway.capabilities.orders import subscriptions
+from gateway.capabilities.recommendations import incidence, profile_items, train, usage_items
+from gateway.capabilities.recommendations.live import put_model
 from gateway.capabilities.subscribers import Profile, profiles, subscribers
 from gateway.demo.generator import DemoSubscriber, generate
 from gateway.platform import CATALOG_FILES, Platform
 from gateway.store import Unit, metadata
 
 PARTNER = "bench"
+LEARNT_FROM = 20_000
+"""Subscribers the model is trained on; what it costs to rank does not depend on how many."""
 
 
 async def fill(platform: Platform, number: int, *, account: str = f"partner:{PARTNER}:u") -> None:
@@ -28,16 +32,25 @@ async def fill(platform: Platform, number: int, *, account: str = f"partner:{PAR
     put_offers(unit, catalog, platform.clock())
     await platform.store.commit(unit)
     made = 0
+    pairs: list[tuple[int, str]] = []
     chunks: Iterator[list[DemoSubscriber]] = generate(catalog, number, 7, platform.clock().date())
     for chunk in track(chunks, total=-(-number // 4096), description=f"{number} subscribers", transient=True):
         await platform.store.write(_insert, platform, chunk, made, account)
+        if made < LEARNT_FROM:
+            pairs += [(made + at, item) for at, one in enumerate(chunk) for item in _items(one)]
         made += len(chunk)
+    learnt = Unit()
+    put_model(learnt, train(*incidence(pairs), catalog.codes), platform.clock())
+    await platform.store.commit(learnt)
     await platform.refresh()
 
 
-def _insert(
-    connection: Connection, platform: Platform, chunk: list[DemoSubscriber], made: int, account: str
-) -> None:
+def _items(one: DemoSubscriber) -> list[str]:
+    used = usage_items(one.usage, one.traffic_used_pct)
+    return [*one.held, *used, *profile_items(one.brand, one.region)]
+
+
+def _insert(connection: Connection, platform: Platform, chunk: list[DemoSubscriber], made: int, account: str) -> None:
     now, ids = platform.clock(), platform.ids
     numbered = list(enumerate(chunk, made + 1))
     connection.execute(insert(subscribers), [

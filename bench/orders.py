@@ -88,7 +88,9 @@ def floor_app(url: str) -> Any:
         subscriber = int(request.headers["tuila-user"][1:])
         found = rows(subscriber, body["offer"], request.headers["idempotency-key"])
         await write(found)
-        return HTTPResponse(msgspec.json.encode({"id": found[0][0], "state": found[0][8]}), 200, None, "application/json")
+        return HTTPResponse(
+            msgspec.json.encode({"id": found[0][0], "state": found[0][8]}), 200, None, "application/json"
+        )
 
     return app
 
@@ -158,7 +160,7 @@ def _requests(token: str) -> Iterator[bytes]:
 
 def _forget_orders(connection: Connection) -> None:
     for table in dict.fromkeys(reversed(_TABLES)):
-        connection.execute(text(f"DELETE FROM {table.name}"))  # noqa: S608 - our own table names
+        connection.execute(text(f"DELETE FROM {table.name}"))
     connection.execute(text("DELETE FROM subscriptions"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from adapters.sms.fake import FakeSms
 from auth.principal import Principal
 from auth.tokens import TokenIssuer
 from bench.fill import PARTNER
-from config.settings import Limits, QuotaSettings, Settings
+from config.settings import Limits, QuotaSettings, Settings, WeChatSettings
 from gateway.capabilities.partners import CreatePartner
 from gateway.invoke import Call
 from gateway.platform import Outside, Platform
@@ -27,11 +26,12 @@ _UNBOUNDED = QuotaSettings(
 )
 
 
-def new_platform(url: str, folder: Path | None = None) -> Platform:
+def new_platform(url: str, folder: Path, *, wechat: WeChatSettings | None = None) -> Platform:
     """The platform over a database, with outside systems in memory and quotas nobody reaches."""
     settings = Settings(
-        data_dir=folder or Path(tempfile.mkdtemp(prefix="tuila-bench-")),
+        data_dir=folder,
         database_url=SecretStr(url),
+        wechat=wechat,
         limits=Limits(quotas=_UNBOUNDED),
     )
     return Platform(settings, Outside(FakeBoss(), FakeSms()))
@@ -40,7 +40,9 @@ def new_platform(url: str, folder: Path | None = None) -> Platform:
 async def partner_token(platform: Platform) -> str:
     """An access token of the benchmark's partner, good for hours."""
     operator = Principal("operator", "bench", frozenset({"*"}))
-    await platform.invoke(Call("partners.create", operator, CreatePartner(PARTNER, PARTNER, ["orders:*", "recommendations:*"])))
+    await platform.invoke(
+        Call("partners.create", operator, CreatePartner(PARTNER, PARTNER, ["orders:*", "recommendations:*"]))
+    )
     scopes = frozenset({"orders:*", "recommendations:*"})
     principal = Principal("partner", PARTNER, scopes, partner_id=PARTNER)
     issuer = platform.parts.get(TokenIssuer)
@@ -53,5 +55,5 @@ async def serve(app: Server) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     listener = listen("127.0.0.1", 0)
     async with serving(app, listener):
-        print(listener.getsockname()[1], flush=True)  # noqa: T201 - the parent reads it
+        print(listener.getsockname()[1], flush=True)
         await stop.wait()

@@ -7,7 +7,6 @@ unique constraint says that somebody else was first, the capability runs again f
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -89,7 +88,6 @@ class Invoker:
         self._clock = clock
         self._ids = ids
         self._idempotency = IdempotencyRecords(store)
-        self._behind: set[asyncio.Task[None]] = set()
 
     async def __call__(self, call: Call) -> Any:
         """The capability's answer.
@@ -122,11 +120,6 @@ class Invoker:
             failure = Internal(trace=context.trace_id)
             self._audit_refusal(capability, context, failure)
             raise failure from error
-
-    async def close(self) -> None:
-        """Wait until what was answered before it was written is written."""
-        while self._behind:
-            await asyncio.wait(self._behind)
 
     async def _authorise(self, capability: Capability, call: Call, context: Context) -> None:
         context.subject = await self._subject(capability, context.account)
@@ -203,25 +196,13 @@ class Invoker:
         if capability.writes:
             await self._store.commit(unit)
         else:
-            self._commit_behind(unit)
+            self._store.commit_soon(unit)  # a reader need not wait for the record that it read
         return answer
 
     def _audit_refusal(self, capability: Capability, context: Context, error: GatewayError) -> None:
         unit = Unit()
         record_call(unit, capability.name, context, error.code)
-        self._commit_behind(unit)
-
-    def _commit_behind(self, unit: Unit) -> None:
-        # A reader need not wait for the record that it read; `close` does.
-        task = asyncio.create_task(self._commit_logged(unit))
-        self._behind.add(task)
-        task.add_done_callback(self._behind.discard)
-
-    async def _commit_logged(self, unit: Unit) -> None:
-        try:
-            await self._store.commit(unit)
-        except Exception:  # noqa: BLE001 - the caller has its answer; what failed is logged
-            _log.exception("a read's records were not written", rows=len(unit.changes))
+        self._store.commit_soon(unit)
 
 
 class _Refusal(msgspec.Struct):

@@ -177,6 +177,5 @@ class Platform:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await self.invoke.close()
         await self.hot.close()
         await self.store.close()

@@ -20,12 +20,15 @@ class Ids:
         self._clock = clock
         self._random_bytes = random_bytes
         self._last = 0
+        self._pool = ""
 
     def __call__(self) -> str:
         tick = max((int(self._clock().timestamp() * 1000) << 12), self._last + 1)
         self._last = tick
         milliseconds, counter = tick >> 12, tick & 0xFFF
-        tail = self._random_bytes(8).hex()
+        if not self._pool:  # one call of the system for many ids
+            self._pool = self._random_bytes(8 * 256).hex()
+        tail, self._pool = self._pool[:16], self._pool[16:]
         head = f"{milliseconds:012x}"
         variant = _HEX[8 | (int(tail[0], 16) & 3)]
         return f"{head[:8]}-{head[8:]}-7{counter:03x}-{variant}{tail[1:4]}-{tail[4:]}"

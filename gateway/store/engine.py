@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -23,9 +25,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _BATCH = 256
+_SOON_SECONDS = 0.05
 _DISCONNECT_TRIES = 3
 # PostgreSQL: deadlock found, serialisation failure. Two batches met; each goes on alone.
 _RETRYABLE = {"40P01", "40001"}
+
+_log = structlog.get_logger("store")
 
 
 class StoreUnavailable(Exception):
@@ -40,8 +45,11 @@ class Lanes(Protocol):
     async def read(self, run: Callable[[Connection], T]) -> T:
         """Run on a connection that only reads."""
 
-    async def write(self, run: Callable[[Connection], T]) -> T:
-        """Run in one transaction, committed durably if the function returns and rolled back if it raises."""
+    async def write(self, run: Callable[[Connection], T], *, durable: bool = True) -> T:
+        """Run in one transaction, committed if the function returns and rolled back if it raises.
+
+        What is committed outlives this process; with `durable` also the machine's power.
+        """
 
     async def close(self) -> None:
         """Give up every connection."""
@@ -57,24 +65,42 @@ class SqliteLanes:
         _configure_sqlite(self._engine)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
+        self._reading = threading.local()
+        self._writing: Connection | None = None
+        self._syncs = True
 
     async def read(self, run: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._in_read, run)
 
-    async def write(self, run: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._in_write, run)
+    async def write(self, run: Callable[[Connection], T], *, durable: bool = True) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._in_write, run, durable)
 
     def _in_read(self, run: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
+        connection: Connection | None = getattr(self._reading, "connection", None)
+        if connection is None:  # kept by its thread: taking one from the pool costs more than a point read
+            connection = self._reading.connection = self._engine.connect()
+        try:
             return run(connection)
+        finally:
+            connection.rollback()
 
-    def _in_write(self, run: Callable[[Connection], T]) -> T:
-        with self._engine.connect().execution_options(tuila_writes=True) as connection, connection.begin():
+    def _in_write(self, run: Callable[[Connection], T], durable: bool) -> T:
+        connection = self._writing
+        if connection is None:
+            connection = self._writing = self._engine.connect().execution_options(tuila_writes=True)
+        if durable is not self._syncs:
+            driver: Any = connection.connection.driver_connection
+            driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._syncs = durable
+            connection.rollback()
+        with connection.begin():
             return run(connection)
 
     async def close(self) -> None:
         for lane in (self._writer, self._readers):
             await asyncio.to_thread(lane.shutdown, wait=True)
+        if self._writing is not None:
+            self._writing.close()
         self._engine.dispose()
 
 
@@ -89,9 +115,10 @@ def _configure_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("tuila_writes", False)
-        # A writer takes its lock at the start: one that upgrades later can fail without waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        # A writer takes its lock at the start: one that upgrades later can fail without waiting. A reader needs no
+        # transaction, for what belongs together is read by one statement.
+        if connection.get_execution_options().get("tuila_writes", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 class PostgresLanes:
@@ -110,8 +137,10 @@ class PostgresLanes:
         async with self._reading.connect() as connection:
             return await connection.run_sync(run)
 
-    async def write(self, run: Callable[[Connection], T]) -> T:
+    async def write(self, run: Callable[[Connection], T], *, durable: bool = True) -> T:
         async with self._engine.begin() as connection:
+            if not durable:
+                await connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             return await connection.run_sync(run)
 
     async def close(self) -> None:
@@ -125,6 +154,8 @@ class Store:
         self._lanes = lanes
         self._statements = Statements(lanes.dialect)
         self._waiting: list[tuple[Unit, asyncio.Future[None]]] = []
+        self._soon: list[tuple[Unit, asyncio.Future[None]]] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._committer: asyncio.Task[None] | None = None
         self.work_arrived = asyncio.Event()
 
@@ -153,8 +184,11 @@ class Store:
             Clash: a unique constraint was violated.
             StoreUnavailable: the database went away.
         """
+        return await self._write(lambda connection: fn(connection, *args, **kwargs), durable=True)
+
+    async def _write(self, run: Callable[[Connection], T], *, durable: bool) -> T:
         try:
-            return await self._lanes.write(lambda connection: fn(connection, *args, **kwargs))
+            return await self._lanes.write(run, durable=durable)
         except IntegrityError as error:
             raise Clash(str(error.orig)) from error
         except (DBAPIError, OSError) as error:
@@ -173,14 +207,36 @@ class Store:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((unit, future))
+        self._begin_committing()
+        await asyncio.shield(future)
+
+    def commit_soon(self, unit: Unit) -> None:
+        """Commit the unit with the next one that somebody waits for, or in a moment; a failure is logged.
+
+        For records of what was merely read: nobody waits for them, and a crash may lose the last moment's.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_log_failure)
+        unit.durable = False
+        self._soon.append((unit, future))
+        if len(self._soon) >= _BATCH:
+            self._begin_committing()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._begin_committing)
+
+    def _begin_committing(self) -> None:
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_waiting())
-        await asyncio.shield(future)
 
     async def _commit_waiting(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting or self._soon:
+                if self._timer is not None:
+                    self._timer.cancel()
+                    self._timer = None
                 batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+                batch += self._soon
+                self._soon = []
                 await self._commit_batch(batch)
         finally:
             self._committer = None
@@ -188,7 +244,10 @@ class Store:
     async def _commit_batch(self, batch: Sequence[tuple[Unit, asyncio.Future[None]]]) -> None:
         units = [unit for unit, _ in batch]
         try:
-            await self.write(apply, units, self._statements)
+            await self._write(
+                lambda connection: apply(connection, units, self._statements),
+                durable=any(unit.durable for unit in units),
+            )
         except Exception as error:  # noqa: BLE001 - handed on to each waiting caller
             # A batch that failed wrote nothing (unless the connection was lost): each goes alone, so that one
             # caller's clash or bad value stays its own.
@@ -206,6 +265,7 @@ class Store:
 
     async def close(self) -> None:
         """Finish what is being committed and let go of the database."""
+        self._begin_committing()
         while self._committer is not None:
             with contextlib.suppress(Exception):
                 await self._committer
@@ -220,6 +280,12 @@ def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
     else:
         future.set_exception(error)
         future.exception()  # a caller that went away must not make the loop complain
+
+
+def _log_failure(future: asyncio.Future[None]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        _log.error("records were not written", error=repr(error))
 
 
 def _met_another_batch(error: Exception) -> bool:

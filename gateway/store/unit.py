@@ -28,10 +28,12 @@ class Unit:
     constraint and the later one gets `Clash`. Updates and deletes are therefore unconditional.
     """
 
-    __slots__ = ("changes", "wakes_workers")
+    __slots__ = ("changes", "durable", "wakes_workers")
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = True) -> None:
+        """A unit that is not `durable` outlives the process, but not surely a power cut; it waits for no disk."""
         self.changes: list[Change] = []
+        self.durable = durable
         self.wakes_workers = False
 
     def insert(self, table: Table, /, **values: Any) -> None:

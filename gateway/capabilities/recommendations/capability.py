@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from config.settings import Settings
 from gateway.capabilities.interactions import record
 from gateway.capabilities.recommendations.items import usage_items
@@ -75,5 +73,5 @@ def _view(ranked: Ranked, impression: str, ranker: Ranker, base: str, locale: st
         period=offer.period,
         score=round(ranked.score, 4),
         reason=Why(ranked.reason.code, reason.to(locale)),
-        link=f"{base}/portal?{urlencode({'offer': offer.code, 'impression': impression})}",
+        link=f"{base}/portal?offer={offer.code}&impression={impression}",  # neither holds anything to be escaped
     )
