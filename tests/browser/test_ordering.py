@@ -6,7 +6,6 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import PHONE, Portal
-from tests.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -158,6 +157,6 @@ async def test_the_page_hears_of_binding_and_ordering(portal: Portal) -> None:
     await portal.bind(portal.card())
     await portal.dialog.get_by_role("button", name="确认订购").click()
     await portal.card().get_by_text("已开通", exact=True).wait_for()
-    heard = await wait_for(lambda: portal.page.evaluate("heard"))
+    heard = await portal.page.evaluate("heard")
     assert [name for name, _ in heard] == ["tuila-bound", "tuila-ordered", "tuila-ordered"]
     assert heard[-1][1]["order"]["state"] == "completed"

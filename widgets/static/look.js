@@ -73,12 +73,15 @@ button[disabled], button[aria-disabled="true"] { cursor: default; background: va
 .row { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
 
 .cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(16rem, 100%), 1fr)); }
+.cards:has(form) { align-items: start; }
 .card { display: flex; flex-direction: column; gap: .5rem; padding: 1.25rem; background: var(--_panel);
   border: 1px solid var(--_line); border-radius: var(--_radius); min-width: 0; }
 .card[data-marked] { border-color: var(--_accent); box-shadow: 0 0 0 1px var(--_accent); }
 .mark { align-self: flex-start; padding: .0625rem .625rem; border-radius: 999px; font-size: .8125rem; font-weight: 600;
   background: var(--_accent); color: var(--_accent-ink); }
 .reason { color: var(--_soft); font-size: .9375rem; }
+.top { display: flex; align-items: center; justify-content: space-between; gap: .5rem; }
+.top button { margin-inline-end: -.75rem; }
 .price { display: flex; align-items: baseline; gap: .25rem; color: var(--_ink); }
 .price b { font-size: 1.75rem; line-height: 1.2; font-weight: 700; font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
 .price span { color: var(--_soft); font-size: .9375rem; }
@@ -128,8 +131,8 @@ dialog .row button { flex: 1 1 8rem; }
 .steps li { display: flex; flex-wrap: wrap; gap: 0 .75rem; justify-content: space-between; }
 .more { text-align: center; margin-top: .5rem; }
 @media (max-width: 30rem) {
-  .line { grid-template-columns: minmax(0, 1fr); }
-  .line .row { justify-content: flex-start; }
+  .line:has(.row > :nth-child(2)) { grid-template-columns: minmax(0, 1fr); }
+  .line .row:has(> :nth-child(2)) { justify-content: flex-start; margin-top: .5rem; }
   dialog { padding: 1.25rem; }
 }
 @media (prefers-reduced-motion: no-preference) {

@@ -273,7 +273,7 @@ class Card {
       item.marked ? make("p", { class: "mark" }, this.#texts.fromLink) : null,
       this.name,
       item.reason.words ? make("p", { class: "reason", part: "reason" }, item.reason.words) : null,
-      make("p", { class: "price", part: "price" }, make("b", {}, figure), make("span", {}, unit)),
+      make("div", { class: "top" }, make("p", { class: "price", part: "price" }, make("b", {}, figure), make("span", {}, unit)), this.#detailsButton()),
       this.fine, this.below,
     );
     this.#offerButtons();
@@ -292,19 +292,24 @@ class Card {
     this.#form?.close();
   }
 
+  #detailsButton() {
+    const button = this.#button("quiet", "details-button", this.#texts.details, this.#texts.detailsOf, () => this.#toggleDetails(button));
+    button.setAttribute("aria-expanded", "false");
+    return button;
+  }
+
   #offerButtons() {
-    const { name } = this.item;
     const texts = this.#texts;
-    const button = (style, words, label, click, more = {}) =>
-      make("button", { type: "button", class: style, "aria-label": label, on: { click }, ...more }, words);
-    const details = button("quiet", texts.details, texts.detailsOf(name), () => this.#toggleDetails(details),
-      { part: "button details-button", "aria-expanded": String(!this.fine.hidden) });
     this.below.replaceChildren(
       make("div", { class: "row" },
-        button("primary", texts.order, texts.orderOffer(name), () => this.#startOrder(), { part: "button order-button" }),
-        button("quiet", texts.notInterested, texts.notInterestedIn(name), () => this.#decline(), { part: "button decline-button" }),
-        details),
+        this.#button("primary", "order-button", texts.order, texts.orderOffer, () => this.#startOrder()),
+        this.#button("quiet", "decline-button", texts.notInterested, texts.notInterestedIn, () => this.#decline())),
     );
+  }
+
+  #button(style, part, words, label, click) {
+    const { name } = this.item;
+    return make("button", { type: "button", class: style, part: `button ${part}`, "aria-label": label(name), on: { click } }, words);
   }
 
   #click() {
