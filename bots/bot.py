@@ -42,7 +42,7 @@ class Bot:
             if state.last is not None and state.last.message_id == incoming.message_id:
                 return state.last.reply
             reply, state = await self._dialogue.answer(incoming, state)
-            unit = Unit()
+            unit = Unit(durable=False)  # a power cut may take the last words with it; a crash of ours may not
             remembered = msgspec.structs.replace(state, last=Answered(incoming.message_id, reply))
             put_state(unit, account, remembered, self._clock())
             await self._store.commit(unit)

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from bots.wechat.channel import PATH, Refused, WeChatCallbacks, mount
-from bots.wechat.composing import compose_wechat
 from bots.wechat.refusal import CallbackRefused
 from config.settings import WeChatSettings
 from gateway.capabilities.orders.tables import orders
@@ -363,13 +362,12 @@ async def test_the_address_is_verified_by_echo(served: Any, world: World) -> Non
 
 
 @pytest.mark.parametrize("mode", ["plain", "compatible", "encrypted"])
-async def test_each_mode_is_answered_as_it_came(mode: str, world: World, callbacks: WeChatCallbacks) -> None:
+async def test_each_mode_is_answered_as_it_came(mode: str, world: World, compose: MakeCallbacks) -> None:
     account = WeChatSettings(**{**ACCOUNT.model_dump(), "mode": mode})
     envelope = Envelopes(world.clock, account)
-    in_mode = compose_wechat(world.platform, account)
+    in_mode = compose(world.platform, account=account)
     at = int(world.clock().timestamp())
     reply = await in_mode.receive(*envelope(message("o1", at, "text", Content="你好", MsgId="1")))
-    await in_mode.close()
     assert "您好" in (envelope.read(reply) or "")
 
 
