@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -63,10 +64,11 @@ async def learn(
     begun = monotonic()
     written = 0 if lake.is_empty() else await _put_habits(store, lake, clock, step)
     every = max(1, -(-await store.read(_highest_id) // LEARNT_FROM))
-    pairs = [pair async for pair in _pairs(store, clock() - ORDERS_OF, every, step)]
+    pairs = _Pairs()
+    await _collect_known(store, pairs, clock() - ORDERS_OF, every, step)
     if not lake.is_empty():
         step("reading usage", 0)
-        pairs += lake.pairs(every=every, items=LEARNT_ITEMS, most=ITEMS_EACH)
+        pairs.extend(lake.pairs(every=every, items=LEARNT_ITEMS, most=ITEMS_EACH))
     step("training", 0)
     x, items = incidence(pairs)
     model = train(x, items, targets)
@@ -86,15 +88,33 @@ async def _put_habits(store: Store, lake: UsageLake, clock: Clock, step: Step) -
     return written
 
 
-async def _pairs(store: Store, since: datetime, every: int, step: Step) -> AsyncIterator[tuple[int, str]]:
-    """(subscriber id, item) of what is held, ordered, used and shared with others."""
+class _Pairs:
+    """(subscriber id, item) pairs in twelve bytes each."""
+
+    def __init__(self) -> None:
+        self._subscribers = array("q")
+        self._items = array("i")
+        self._number_of: dict[str, int] = {}
+
+    def extend(self, pairs: Iterable[tuple[int, str]]) -> None:
+        """Add pairs."""
+        for subscriber, item in pairs:
+            self._subscribers.append(subscriber)
+            self._items.append(self._number_of.setdefault(item, len(self._number_of)))
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        names = list(self._number_of)
+        return ((subscriber, names[at]) for subscriber, at in zip(self._subscribers, self._items, strict=True))
+
+
+async def _collect_known(store: Store, pairs: _Pairs, since: datetime, every: int, step: Step) -> None:
+    """Add what is held, ordered, used and shared with others."""
     last, done = 0, 0
     while True:
         found, last = await store.read(_known, last, every, since)
         if last == 0:
             return
-        for pair in found:
-            yield pair
+        pairs.extend(found)
         done += _CHUNK
         step("reading subscribers", done)
 
