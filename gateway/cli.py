@@ -19,6 +19,8 @@ from auth.principal import Principal
 from config.settings import Settings
 from gateway import audit, logs, migrations
 from gateway.app import VERSION, open_platform, running
+from gateway.commands import data
+from gateway.demo.launch import PortTaken, launch
 from gateway.errors import GatewayError
 from gateway.invoke import Call
 from gateway.store import open_store, outbox
@@ -30,6 +32,7 @@ app = typer.Typer(
 outbox_app = typer.Typer(no_args_is_help=True, help="Work owed to the outside.")
 audit_app = typer.Typer(no_args_is_help=True, help="The audit log.")
 keys_app = typer.Typer(no_args_is_help=True, help="The installation's keys.")
+data.register(app)
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(audit_app, name="audit")
 app.add_typer(keys_app, name="keys")
@@ -103,11 +106,26 @@ def run(
 
 
 @app.command()
+def demo(
+    subscribers: Annotated[int, typer.Option(help="Made-up subscribers to load.")] = 20_000,
+) -> None:
+    """Try it all: migrate, load a demo operator, start stand-ins of everything outside, and serve."""
+
+    async def work() -> None:
+        try:
+            await launch(_settings(), subscribers, _stopped, _out)
+        except PortTaken as error:
+            _fail(str(error))
+
+    _run(work())
+
+
+@app.command()
 def worker() -> None:
     """Do the work that the outbox holds, without serving anything."""
 
     async def work() -> None:
-        async with open_platform(_settings()) as platform:
+        async with open_platform(_settings()) as (platform, _):
             await platform.start(work=True)
             _out.print("tuila worker is at work")
             await _stopped()
@@ -134,7 +152,7 @@ def call(
     """Run any capability as the operator and print its answer as JSON."""
 
     async def work() -> None:
-        async with open_platform(_settings()) as platform:
+        async with open_platform(_settings()) as (platform, _):
             await platform.refresh()
             asked = Call(
                 capability,
@@ -185,7 +203,7 @@ def outbox_replay(
     """Make parked work due again."""
 
     async def work() -> int:
-        async with open_platform(_settings()) as platform:
+        async with open_platform(_settings()) as (platform, _):
             return await platform.store.write(outbox.replay, platform.clock(), ids or None)
 
     _out.print(f"{_run(work())} made due again")
@@ -213,3 +231,7 @@ def keys_create() -> None:
     settings = _settings()
     KeyRing.create(settings.key_file, environment=settings.environment)
     _out.print(f"made {settings.key_file}: back it up; without it phone numbers cannot be read", markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from pydantic import SecretStr
 from rich.console import Console
-from rich.table import Table
+from rich.progress import Progress, TaskID
 
 from adapters.boss import sandbox as boss_sandbox
 from adapters.sms import sandbox as sms_sandbox
@@ -19,7 +19,7 @@ from adapters.wechat.platform.account import Account
 from config.settings import BossSettings, Settings, SmsSettings, WeChatSettings
 from gateway import migrations
 from gateway.app import running
-from gateway.demo.load import DemoReport, load_demo
+from gateway.demo.load import Demo, load_demo
 from gateway.platform import Outside, Platform
 
 BOSS_PORT, SMS_PORT, WECHAT_PORT = 8201, 8202, 8203
@@ -27,13 +27,6 @@ BOSS_PORT, SMS_PORT, WECHAT_PORT = 8201, 8202, 8203
 # Known to everybody, and used between stand-ins on this machine only: production refuses to start with stand-ins.
 _BOSS_KEY = "boss-sandbox-key"
 _SMS_KEY = "sms-sandbox-key"
-_WECHAT = {
-    "appid": "wxsandbox00000001",
-    "secret": "wechat-sandbox-secret",
-    "gh_id": "gh_sandbox000001",
-    "token": "wechat-sandbox-token",
-    "encoding_aes_key": "sandbox" * 6 + "A",
-}
 
 
 class PortTaken(Exception):
@@ -52,48 +45,65 @@ async def launch(
         _refuse_taken(settings.host, port)
     demo = _with_stand_ins(settings)
     demo.data_dir.mkdir(parents=True, exist_ok=True)
-    report = await _prepare(demo, subscribers, console)
+    loaded = await _prepare(demo, subscribers, console)
     async with _stand_ins(demo), running(demo) as (url, _):
-        _welcome(console, url, report)
+        _welcome(console, url, loaded)
         await stopped()
         console.print("stopping")
 
 
-async def _prepare(settings: Settings, subscribers: int, console: Console) -> DemoReport:
+async def _prepare(settings: Settings, subscribers: int, console: Console) -> Demo:
     platform = Platform(settings, Outside.nowhere())
     try:
+        console.print("migrating the database and loading the demo (what is there already is kept)")
         await platform.store.write(migrations.upgrade)
-        return await load_demo(platform, subscribers, console=console)
+        with Progress(console=console, transient=True) as bars:
+            shown: dict[str, TaskID] = {}
+
+            def progress(what: str, done: int, of: int) -> None:
+                if what not in shown:
+                    shown[what] = bars.add_task(what, total=None)
+                bars.update(shown[what], completed=done, total=of or None)
+
+            return await load_demo(platform, subscribers, progress=progress)
     finally:
         await platform.close()
 
 
+def _account(settings: Settings) -> Account:
+    return Account(
+        appid="wxsandbox00000001",
+        secret="wechat-sandbox-secret",
+        gh_id="gh_sandbox000001",
+        token="wechat-sandbox-token",
+        encoding_aes_key="sandbox" * 6 + "A",
+        callback_url=f"{settings.public_url}/wechat/callback",
+    )
+
+
 def _with_stand_ins(settings: Settings) -> Settings:
-    host = settings.host
+    host, account = settings.host, _account(settings)
     groups = {
         "boss": BossSettings(base_url=f"http://{host}:{BOSS_PORT}", api_key=SecretStr(_BOSS_KEY)),
         "sms": SmsSettings(base_url=f"http://{host}:{SMS_PORT}", api_key=SecretStr(_SMS_KEY)),
         "wechat": WeChatSettings(
-            gh_id=_WECHAT["gh_id"],
-            appid=_WECHAT["appid"],
-            secret=SecretStr(_WECHAT["secret"]),
-            token=SecretStr(_WECHAT["token"]),
-            encoding_aes_key=SecretStr(_WECHAT["encoding_aes_key"]),
+            gh_id=account.gh_id,
+            appid=account.appid,
+            secret=SecretStr(account.secret),
+            token=SecretStr(account.token),
+            encoding_aes_key=SecretStr(account.encoding_aes_key),
             api_base_url=f"http://{host}:{WECHAT_PORT}",
         ),
     }
-    return settings.model_copy(
-        update={name: group for name, group in groups.items() if getattr(settings, name) is None}
-    )
+    return settings.model_copy(update=groups)
 
 
 @contextlib.asynccontextmanager
 async def _stand_ins(settings: Settings) -> AsyncIterator[None]:
-    account = Account(callback_url=f"{settings.public_url}/wechat/callback", **_WECHAT)
     apps = {
         BOSS_PORT: boss_sandbox.make_app(Path(settings.data_dir) / "boss-ledger.sqlite3", _BOSS_KEY),
         SMS_PORT: sms_sandbox.make_app(_SMS_KEY),
-        WECHAT_PORT: wechat_sandbox.make_app(account),
+        WECHAT_PORT: wechat_sandbox.make_app(_account(settings)),
     }
     async with contextlib.AsyncExitStack() as stack:
         for port, app in apps.items():
@@ -113,17 +123,18 @@ def _refuse_taken(host: str, port: int) -> None:
             raise PortTaken(f"port {port} of {host} is in use; stop what listens there and run again") from error
 
 
-def _welcome(console: Console, url: str, report: DemoReport) -> None:
+def _welcome(console: Console, url: str, demo: Demo) -> None:
     host = url.rpartition(":")[0]
-    links = Table(show_header=False, box=None, padding=(0, 2))
-    links.add_row("phone 手机", f"{host}:{WECHAT_PORT}/", "chat with the official account")
-    links.add_row("portal 门户", f"{url}/portal", "the widget on an operator's page")
-    links.add_row("API docs 文档", f"{url}/docs", "every capability, with try-it")
-    links.add_row("health 健康", f"{url}/health", "what the gateway says of itself")
-    links.add_row("", "", "")
-    links.add_row("SMS inbox 短信", f"{host}:{SMS_PORT}/", "where one-time codes arrive")
-    links.add_row("BOSS 后台", f"{host}:{BOSS_PORT}/", "what was provisioned; faults to switch on")
+    links = (
+        ("phone    手机", f"{host}:{WECHAT_PORT}/"),
+        ("portal   门户", f"{url}/portal"),
+        ("API docs 文档", f"{url}/docs"),
+        ("health   健康", f"{url}/health"),
+        ("SMS inbox 短信 (one-time codes arrive here)", f"{host}:{SMS_PORT}/"),
+        ("BOSS     后台 (what was provisioned; faults to switch on)", f"{host}:{BOSS_PORT}/"),
+    )
     console.print("\n[bold]Tuila is running.[/bold] Follow the account on the phone, say 绑定, and use a demo number:")
-    console.print("  " + "   ".join(report.unbound_phones), style="bold cyan")
-    console.print(links)
-    console.print(f"  partner keys for curl: {report.credentials_file}    stop with Ctrl-C\n")
+    console.print("  " + "   ".join(demo.free_phones[:3]), style="bold cyan")
+    for name, link in links:
+        console.print(f"  {link:32} {name}", soft_wrap=True)
+    console.print(f"  partner keys for curl: {demo.credentials}    stop with Ctrl-C\n", soft_wrap=True)
