@@ -67,10 +67,10 @@ export async function confirmOrder(root, session, order, locale) {
 function facts(order, offer, locale, texts) {
   const rows = [[texts.factOffer, order.name, "strong"], [texts.factPrice, priceText(order.price_fen, order.period, locale), "strong"]];
   if (order.action === "subscribe") {
-    rows.push([texts.factPeriod, texts.periods[order.period] ?? order.period]);
-    if (offer.trial_days) rows.push(["", texts.trial(offer.trial_days)]);
-    if (offer.effective === "next_cycle") rows.push(["", texts.nextCycle]);
-    rows.push([texts.factCancel, offer.how_to_cancel]);
+    const terms = [texts.periods[order.period] ?? order.period];
+    if (offer.trial_days) terms.push(texts.trial(offer.trial_days));
+    if (offer.effective === "next_cycle") terms.push(texts.nextCycle);
+    rows.push([texts.factPeriod, terms.join(texts.semicolon)], [texts.factCancel, offer.how_to_cancel]);
   }
   if (order.confirm_by) rows.push([texts.factUntil, texts.until(timeText(order.confirm_by, locale, "time"))]);
   return make("dl", { class: "facts", part: "facts" },

@@ -329,7 +329,7 @@ class Card {
     try {
       const offer = await this.#call("GET", `/v1/offers/${encodeURIComponent(this.item.offer)}`);
       const lines = [offer.description, offer.trial_days ? texts.trial(offer.trial_days) : "",
-        offer.effective === "next_cycle" ? texts.nextCycle : "", `${texts.factCancel}：${offer.how_to_cancel}`];
+        offer.effective === "next_cycle" ? texts.nextCycle : "", texts.cancelBy(offer.how_to_cancel)];
       this.fine.replaceChildren(...lines.filter(Boolean).map((line) => make("p", {}, line)));
       this.#host.say(lines.filter(Boolean).join(" "));
     } catch (problem) {
