@@ -208,7 +208,7 @@ class Store:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((unit, future))
         self._begin_committing()
-        await asyncio.shield(future)
+        await future
 
     def commit_soon(self, unit: Unit) -> None:
         """Commit the unit with the next one that somebody waits for, or in a moment; a failure is logged.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -28,17 +29,17 @@ class Loader(Generic[K, V]):
         self._store = store
         self._fetch = fetch
         self._batch = batch
-        self._waiting: dict[K, asyncio.Future[V | None]] = {}
+        self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, key: K) -> V | None:
         """The value of `key`, or None where there is none."""
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
-            if self._task is None:
-                self._task = asyncio.create_task(self._drain())
-        return await asyncio.shield(future)
+        # Each asks on a future of its own: one that gives up takes no other's answer along.
+        future: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, []).append(future)
+        if self._task is None:
+            self._task = asyncio.create_task(self._drain())
+        return await future
 
     async def _drain(self) -> None:
         try:
@@ -48,11 +49,12 @@ class Loader(Generic[K, V]):
                 try:
                     found = await self._store.read(self._fetch, keys)
                 except Exception as error:  # noqa: BLE001 - handed on to each waiting caller
-                    _fail(asked.values(), error)
+                    _fail(chain.from_iterable(asked.values()), error)
                 else:
-                    for key, future in asked.items():
-                        if not future.done():
-                            future.set_result(found.get(key))
+                    for key, futures in asked.items():
+                        for future in futures:
+                            if not future.done():
+                                future.set_result(found.get(key))
         finally:
             self._task = None
 
