@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -42,6 +42,9 @@ from gateway.store.hot import HotState, open_hot_state
 from gateway.surfaces import health, oauth, openapi, rest
 from gateway.surfaces.rest import Server
 from widgets import portal
+from widgets.portal import Link
+
+__all__ = ["VERSION", "Link", "create_app", "open_platform", "process_name", "running", "wechat_callbacks"]
 
 VERSION = "0.1.0"
 
@@ -88,8 +91,8 @@ def wechat_callbacks(platform: Platform) -> WeChatCallbacks | None:
     )
 
 
-def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None) -> Server:
-    """One Sanic application with every surface, bot and page of the platform."""
+def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, links: Sequence[Link] = ()) -> Server:
+    """One Sanic application with every surface, bot and page of the platform; `links` lead on from the start page."""
     settings, parts = platform.settings, platform.parts
     app = new_server(f"tuila-{secrets.token_hex(6)}", body_bytes=settings.limits.body_bytes)
     authentication = Authentication(parts.get(TokenVerifier), parts.get(Partners), platform.hot, platform.clock)
@@ -101,17 +104,20 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None) -> 
         wechat.mount(app, callbacks)
     portal.mount(app, settings)
     portal.mount_docs(app, settings)
+    portal.mount_start(app, settings, links)
     return app
 
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, *, work: bool = True, shared: bool = False
+    settings: Settings, *, work: bool = True, shared: bool = False, links: Sequence[Link] = ()
 ) -> AsyncIterator[tuple[str, Platform]]:
     """The whole gateway, serving: gives its base URL and the platform behind it."""
     async with open_platform(settings) as (platform, callbacks):
         await platform.start(work=work)
-        async with serving(create_app(platform, callbacks), listen(settings.host, settings.port, shared=shared)) as url:
+        async with serving(
+            create_app(platform, callbacks, links), listen(settings.host, settings.port, shared=shared)
+        ) as url:
             yield url, platform
 
 

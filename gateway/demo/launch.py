@@ -18,7 +18,7 @@ from adapters.wechat import sandbox as wechat_sandbox
 from adapters.wechat.platform.account import Account
 from config.settings import BossSettings, Settings, SmsSettings, WeChatSettings
 from gateway import migrations
-from gateway.app import running
+from gateway.app import Link, running
 from gateway.demo.load import Demo, load_demo
 from gateway.platform import Outside, Platform
 
@@ -46,7 +46,7 @@ async def launch(
     demo = _with_stand_ins(settings)
     demo.data_dir.mkdir(parents=True, exist_ok=True)
     loaded = await _prepare(demo, subscribers, console)
-    async with _stand_ins(demo), running(demo) as (url, _):
+    async with _stand_ins(demo), running(demo, links=_links(demo.host)) as (url, _):
         _welcome(console, url, loaded)
         await stopped()
         console.print("stopping")
@@ -112,6 +112,26 @@ async def _stand_ins(settings: Settings) -> AsyncIterator[None]:
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, settings.host, port).start()
         yield
+
+
+def _links(host: str) -> tuple[Link, ...]:
+    return (
+        Link(
+            f"http://{host}:{WECHAT_PORT}/",
+            "手机",
+            "Phone",
+            "像在微信里一样和公众号聊天",
+            "Chat with the official account",
+        ),
+        Link(f"http://{host}:{SMS_PORT}/", "短信收件箱", "SMS inbox", "验证码发到这里", "Where one-time codes arrive"),
+        Link(
+            f"http://{host}:{BOSS_PORT}/",
+            "后台替身",
+            "BOSS",
+            "开通了什么，可以打开故障",
+            "What was provisioned, and faults",
+        ),
+    )
 
 
 def _refuse_taken(host: str, port: int) -> None:

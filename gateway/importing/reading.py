@@ -103,7 +103,7 @@ class Source:
             except pa.ArrowInvalid as error:
                 raise ImportRefused(f"{self.file.name} is not a Parquet file: {error}") from error
         if self._kind == "ndjson":
-            return self._wanted if self._wanted is not None else (WHOLE,)
+            return (WHOLE,) if self._wanted is None else self._wanted
         if not self._mapping.format.header:
             if not self._mapping.format.columns:
                 raise ImportRefused(f"{self.file.name} has no header: name its columns in [format] columns")
@@ -154,37 +154,48 @@ class Source:
     ) -> Iterator[Chunk]:
         width = len(self.columns)
         lines: list[int] = []
-        rows: list[list[str]] = []
+        # Cell after cell: twenty thousand lists kept alive would cost more in garbage collections than in reading.
+        cells: list[str] = []
         broken: list[Broken] = []
         count = 0
         for line, row in records:
             count += 1
             if len(row) == width and isinstance(row, list):
                 lines.append(line)
-                rows.append(row)
+                cells += row
             elif isinstance(row, str):
                 broken.append(Broken(line, f"the line cannot be read: {row}", None))
             elif row:
-                broken.append(Broken(line, f"there are {len(row)} columns, not {width}", row))
+                broken.append(
+                    Broken(line, f"there are {len(row)} columns, not {width}", [_shown(cell) for cell in row])
+                )
             if count == size:
-                yield self._csv_chunk(count, lines, rows, broken, done())
-                lines, rows, broken, count = [], [], [], 0
+                yield self._csv_chunk(count, lines, cells, broken, done())
+                lines, cells, broken, count = [], [], [], 0
         if count:
-            yield self._csv_chunk(count, lines, rows, broken, done())
+            yield self._csv_chunk(count, lines, cells, broken, done())
 
-    def _csv_chunk(self, count: int, lines: list[int], rows: list[list[str]], broken: list[Broken], done: int) -> Chunk:
+    def _csv_chunk(self, count: int, lines: list[int], cells: list[str], broken: list[Broken], done: int) -> Chunk:
         try:
-            columns = _columns(self.columns, rows)
+            return Chunk(count, lines, self._columns_of(cells), broken, done)
         except UnicodeEncodeError:
-            whole = [row for row in rows if not _has_strange_bytes(row)]
-            broken = broken + [
-                Broken(line, f"there are bytes that are not {self._mapping.format.encoding}", _shown(row))
-                for line, row in zip(lines, rows, strict=True)
-                if _has_strange_bytes(row)
-            ]
-            lines = [line for line, row in zip(lines, rows, strict=True) if not _has_strange_bytes(row)]
-            columns = _columns(self.columns, whole)
-        return Chunk(count, lines, columns, broken, done)
+            pass  # some record holds bytes outside the encoding: they are looked for one by one
+        width = len(self.columns)
+        kept_lines: list[int] = []
+        kept: list[str] = []
+        for at, line in enumerate(lines):
+            row = cells[at * width : (at + 1) * width]
+            if any("\ud800" <= letter <= "\udfff" for cell in row for letter in cell):
+                reason = f"there are bytes that are not {self._mapping.format.encoding}"
+                broken.append(Broken(line, reason, [_shown(cell) for cell in row]))
+            else:
+                kept_lines.append(line)
+                kept += row
+        return Chunk(count, kept_lines, self._columns_of(kept), broken, done)
+
+    def _columns_of(self, cells: Sequence[str | None]) -> dict[str, pa.Array]:
+        width = len(self.columns)
+        return {name: _without_blanks(pa.array(cells[at::width], pa.string())) for at, name in enumerate(self.columns)}
 
     def _ndjson(self, skip: int, size: int) -> Iterator[Chunk]:
         raw, done = self._open()
@@ -194,19 +205,19 @@ class Source:
             line = skip
             while True:
                 lines: list[int] = []
-                rows: list[list[str | None]] = []
+                cells: list[str | None] = []
                 broken: list[Broken] = []
                 count = 0
                 while count < size and (text := _line(raw)):
                     count += 1
                     line += 1
-                    self._ndjson_record(line, text, lines, rows, broken)
+                    self._ndjson_record(line, text, lines, cells, broken)
                 if not count:
                     return
-                yield Chunk(count, lines, _columns(self.columns, rows), broken, done())
+                yield Chunk(count, lines, self._columns_of(cells), broken, done())
 
     def _ndjson_record(
-        self, line: int, text: bytes, lines: list[int], rows: list[list[str | None]], broken: list[Broken]
+        self, line: int, text: bytes, lines: list[int], cells: list[str | None], broken: list[Broken]
     ) -> None:
         if not text.strip():
             return
@@ -220,10 +231,10 @@ class Source:
             broken.append(Broken(line, f"the line is not JSON: {error}", text[:1000].decode(errors="replace").strip()))
             return
         lines.append(line)
-        if self._wanted is None:
-            rows.append([text.decode()])
+        if WHOLE in self.columns:
+            cells.append(text.decode())
         else:
-            rows.append([_as_text(record.get(name)) for name in self.columns])
+            cells += [_as_text(record.get(name)) for name in self.columns]
 
     def _parquet(self, skip: int, size: int) -> Iterator[Chunk]:
         names = [name for name in self.columns if self._wanted is None or name in self._wanted]
@@ -249,11 +260,6 @@ def _csv_records(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
             return
         except csv.Error as error:
             yield line, str(error)
-
-
-def _columns(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> dict[str, pa.Array]:
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return {name: _without_blanks(pa.array(column, pa.string())) for name, column in zip(names, columns, strict=True)}
 
 
 def _without_blanks(column: pa.Array) -> pa.Array:
@@ -292,9 +298,5 @@ def _line(raw: IO[bytes]) -> bytes:
     return text
 
 
-def _has_strange_bytes(row: Sequence[str]) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for cell in row for letter in cell)
-
-
-def _shown(row: Sequence[str]) -> list[str]:
-    return [cell.encode(errors="replace").decode() for cell in row]
+def _shown(cell: str) -> str:
+    return cell.encode(errors="replace").decode()

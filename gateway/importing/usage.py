@@ -30,7 +30,7 @@ class UsageImporter:
     )
 
     def __init__(
-        self, store: Store, lake: UsageLake, clock: Clock, *, create: bool = False, batch_rows: int = 500_000
+        self, store: Store, lake: UsageLake, clock: Clock, *, create: bool = False, batch_rows: int = 250_000
     ) -> None:
         """`create`: subscribers whose ref is unknown are made instead of refused."""
         self.batch_rows = batch_rows

@@ -53,7 +53,8 @@ def mount(app: Server, capabilities: Mapping[str, Capability], invoke: Invoker, 
             methods=[capability.method],
             name=_route_name(capability),
         )
-    app.add_route(_preflight, "/v1/<path:path>", methods=["OPTIONS"], name="preflight")
+    for number, path in enumerate(sorted({capability.path for capability in capabilities.values()})):
+        app.add_route(_preflight, _FIELD.sub(r"<\1:str>", path), methods=["OPTIONS"], name=f"preflight_{number}")
     app.error_handler.add(SanicException, _server_refusal)
     app.error_handler.add(Exception, _unexpected)
 
@@ -145,7 +146,7 @@ def _body(request: Request[Any, Any], path: Mapping[str, str]) -> bytes | Mappin
     return {**fields, **path}
 
 
-async def _preflight(request: Request[Any, Any], path: str) -> HTTPResponse:
+async def _preflight(request: Request[Any, Any], **path: str) -> HTTPResponse:
     return HTTPResponse(b"", 204, _CORS)
 
 
@@ -167,8 +168,7 @@ async def _server_refusal(request: Request[Any, Any], error: SanicException) -> 
     if isinstance(error, SanicNotFound):
         ours = NotFound()
     elif isinstance(error, SanicMethodNotAllowed):
-        # Where only the preflight answers, there is nothing.
-        ours = NotFound() if error.headers["Allow"] == "OPTIONS" else MethodNotAllowed()
+        ours = MethodNotAllowed()
     elif isinstance(error, PayloadTooLarge):
         ours = BodyTooLarge()
     elif error.status_code < 500:
