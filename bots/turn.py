@@ -70,12 +70,11 @@ class Turn:
 
     def choices(self, *keys: str) -> tuple[Choice, ...]:
         """Words to tap; `order:2` is the word for the second of a list."""
-        return tuple(self._choice(key) for key in keys)
+        return words.choices(keys, self.locale)
 
-    def _choice(self, key: str) -> Choice:
-        name, _, number = key.partition(":")
-        says = words.label(name, self.locale, int(number or 0))
-        return Choice(says, says)
+    def line(self, number: int, name: str, price_fen: int, period: str) -> str:
+        """One numbered offer of a list."""
+        return words.offer_line(number, name, price_fen, period, self.locale)
 
     def price(self, fen: int, period: str) -> str:
         """A price in words."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from bots.conversation import Choice
+from gateway.capabilities.orders.words import price
+
 TEXTS: dict[str, tuple[str, str]] = {
     "greeting": (
         "您好，我是您的业务助手。\n{menu}",
@@ -67,7 +72,6 @@ TEXTS: dict[str, tuple[str, str]] = {
                     "Recommended for you:\n{list}\nReply “order 1”, “details 1” or “not interested 1”."),
     "popular": ("大家都在用：\n{list}\n回复“订1”办理，“详情1”了解。绑定手机号后推荐更准，回复“绑定”。",
                 "Popular now:\n{list}\nReply “order 1” or “details 1”. Bind your phone number for better ones: “bind”."),
-    "recommended_line": ("{number}. {name}，{price}\n   {reason}", "{number}. {name}, {price}\n   {reason}"),
     "line": ("{number}. {name}，{price}", "{number}. {name}, {price}"),
     "nothing_to_recommend": (
         "现在没有更适合您的业务，过几天再来看看。",
@@ -182,9 +186,22 @@ def say(key: str, locale: str, **values: object) -> str:
     return text.format(menu=TEXTS["menu"][language], **values) if "{" in text else text
 
 
-def label(key: str, locale: str, number: int = 0) -> str:
-    """One tappable word."""
-    return CHOICES[key][is_english(locale)].format(number=number)
+@lru_cache(maxsize=1024)
+def choices(keys: tuple[str, ...], locale: str) -> tuple[Choice, ...]:
+    """Words to tap; `order:2` is the word for the second of a list."""
+    language = is_english(locale)
+    found = []
+    for key in keys:
+        name, _, number = key.partition(":")
+        says = CHOICES[name][language].format(number=number)
+        found.append(Choice(says, says))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def offer_line(number: int, name: str, price_fen: int, period: str, locale: str) -> str:
+    """One numbered offer of a list; lists of the same offers are asked for all the time."""
+    return say("line", locale, number=number, name=name, price=price(price_fen, period, locale))
 
 
 def state_words(state: str, locale: str) -> str:

@@ -13,6 +13,7 @@ from gateway.capabilities.offers.views import GetOffer, OfferView
 from gateway.capabilities.recommendations.schemas import GiveFeedback, ListRecommendations, RecommendationList
 
 _THREE = ListRecommendations("chat", 3)
+_ORDERS = tuple([f"order:{number}" for number in range(1, 6)])
 _SAYS_LITTLE = frozenset({"popular", "available"})
 
 
@@ -28,15 +29,11 @@ async def recommend(turn: Turn) -> Reply:
         topic=items[0].offer if len(items) == 1 else "",
     )
     lines = [
-        turn.say(
-            "recommended_line", number=number, name=item.name, price=turn.price(item.price_fen, item.period),
-            reason=item.reason.words,
-        )
+        f"{turn.line(number, item.name, item.price_fen, item.period)}\n   {item.reason.words}"
         for number, item in enumerate(items, 1)
-    ]  # fmt: skip
+    ]
     knows_them = turn.state.bound or any(item.reason.code not in _SAYS_LITTLE for item in items)
-    orders = [f"order:{number}" for number in range(1, len(items) + 1)]
-    return turn.reply("recommended" if knows_them else "popular", *orders, list="\n".join(lines))
+    return turn.reply("recommended" if knows_them else "popular", *_ORDERS[: len(items)], list="\n".join(lines))
 
 
 async def show_found(turn: Turn, found: Sequence[Offer]) -> Reply:
@@ -49,7 +46,7 @@ async def show_found(turn: Turn, found: Sequence[Offer]) -> Reply:
 def ask_which(turn: Turn, found: Sequence[Offer]) -> Reply:
     """Number the offers that a word may mean."""
     turn.remember(listing="offers", shown=tuple(Shown(offer.code) for offer in found), topic="")
-    return turn.reply("several", *[f"order:{number}" for number in range(1, len(found) + 1)], list=_lines(turn, found))
+    return turn.reply("several", *_ORDERS[: len(found)], list=_lines(turn, found))
 
 
 async def details(turn: Turn) -> Reply:
@@ -141,9 +138,7 @@ def _allowance(turn: Turn, allowance: Allowance) -> str:
 
 def _lines(turn: Turn, offers: Sequence[Offer]) -> str:
     return "\n".join(
-        turn.say(
-            "line", number=number, name=offer.names.to(turn.locale), price=turn.price(offer.price_fen, offer.period)
-        )
+        turn.line(number, offer.names.to(turn.locale), offer.price_fen, offer.period)
         for number, offer in enumerate(offers, 1)
     )
 

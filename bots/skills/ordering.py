@@ -235,10 +235,7 @@ def _show_held(turn: Turn, holding: SubscriptionPage) -> Reply:
         turn.remember(bound=True)
         return turn.reply("held_none", "recommend")
     turn.remember(listing="held", held=tuple(item.offer for item in items), bound=True)
-    lines = [
-        turn.say("line", number=number, name=item.name, price=turn.price(item.price_fen, item.period))
-        for number, item in enumerate(items, 1)
-    ]
+    lines = [turn.line(number, item.name, item.price_fen, item.period) for number, item in enumerate(items, 1)]
     return turn.reply("held", list="\n".join(lines))
 
 

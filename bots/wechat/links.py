@@ -5,7 +5,9 @@ Source: https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Serv
 
 from __future__ import annotations
 
-from bots.conversation import Reply
+from functools import lru_cache
+
+from bots.conversation import Choice, Reply
 
 
 def as_text(reply: Reply) -> str:
@@ -14,8 +16,13 @@ def as_text(reply: Reply) -> str:
     text = reply.text.replace("<", "＜") if "<" in reply.text else reply.text
     if not reply.choices:
         return text
+    return text + _links(reply.choices)
+
+
+@lru_cache(maxsize=1024)
+def _links(choices: tuple[Choice, ...]) -> str:
     links = [
         f'<a href="weixin://bizmsgmenu?msgmenucontent={choice.says}&msgmenuid={number}">{choice.label}</a>'
-        for number, choice in enumerate(reply.choices, 1)
+        for number, choice in enumerate(choices, 1)
     ]
-    return f"{text}\n\n{'　'.join(links)}"
+    return "\n\n" + "　".join(links)
