@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Connection, String, Table, Text, bindparam, select
+from sqlalchemy import Column, Connection, String, Table, Text, select
 
 from bots.conversation import State
 from gateway.store import Instant, Unit, metadata
+from gateway.store.keys import packed, texts
 
 conversations = Table(
     "conversations",
@@ -22,13 +23,13 @@ conversations = Table(
 _decode = msgspec.json.Decoder(State).decode
 _encode = msgspec.json.Encoder().encode
 _OF_ACCOUNTS = select(conversations.c.account, conversations.c.state).where(
-    conversations.c.account.in_(bindparam("accounts", expanding=True))
+    conversations.c.account.in_(texts("accounts"))
 )
 
 
 def fetch_states(connection: Connection, accounts: Sequence[str]) -> dict[str, State]:
     """The states of those accounts that have one."""
-    rows = connection.execute(_OF_ACCOUNTS, {"accounts": list(accounts)})
+    rows = connection.execute(_OF_ACCOUNTS, {"accounts": packed(accounts)})
     return {account: _decode(state) for account, state in rows}
 
 
