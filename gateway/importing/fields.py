@@ -160,7 +160,9 @@ def _numbers(texts: pa.Array, words: Callable[[int], str], problems: dict[int, s
     fits = pc.match_substring_regex(texts, _NUMBER)
     _note(problems, pc.invert(fits), words)
     plain = pc.replace_substring_regex(pc.if_else(fits, texts, None), r"^\+", "")
-    return plain.cast(pa.float64())
+    numbers = plain.cast(pa.float64())
+    _note(problems, pc.invert(pc.is_finite(numbers)), words)
+    return numbers
 
 
 def _read_moment(field: Field, expression: Expression, texts: pa.Array, problems: dict[int, str]) -> pa.Array:

@@ -5,10 +5,12 @@ A place in a file is the number of records before it: reading again from a place
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -108,31 +110,35 @@ class Source:
             if not self._mapping.format.columns:
                 raise ImportRefused(f"{self.file.name} has no header: name its columns in [format] columns")
             return self._mapping.format.columns
-        with self._open_text() as text:
+        with self._open_text() as (text, _):
             try:
                 return [name.strip() for name in next(self._reader(text), [])]
             except (csv.Error, UnicodeError) as error:
                 raise ImportRefused(f"{self.file.name}: line 1: {error}") from error
 
-    def _open(self) -> tuple[IO[bytes], Callable[[], int]]:
+    @contextmanager
+    def _open(self) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
         """The file's bytes, and how many of it were read; a .gz file is unpacked on the way."""
-        raw = self.file.open("rb", buffering=1 << 18)
-        if self.file.suffix == ".gz":
-            return gzip.open(raw), raw.tell  # type: ignore[return-value] # a GzipFile is one in all but name
-        return raw, raw.tell
+        with self.file.open("rb", buffering=1 << 18) as raw:
+            if self.file.suffix == ".gz":
+                with gzip.open(raw) as unpacked:
+                    yield unpacked, raw.tell  # type: ignore[misc] # a GzipFile is an IO in all but name
+            else:
+                yield raw, raw.tell
 
-    def _open_text(self) -> io.TextIOWrapper:
-        return self._text(self._open()[0])
-
-    def _text(self, raw: IO[bytes]) -> io.TextIOWrapper:
+    @contextmanager
+    def _open_text(self) -> Iterator[tuple[io.TextIOWrapper, Callable[[], int]]]:
         encoding = self._mapping.format.encoding
         try:
-            # Bytes outside the encoding come through marked, so that only their own record is refused.
-            return io.TextIOWrapper(
-                raw, "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding, "surrogateescape", newline=""
-            )
+            name = codecs.lookup(encoding).name
         except LookupError as error:
             raise ImportRefused(f"{error}: give another [format] encoding") from error
+        # Bytes outside the encoding come through marked, so that only their own record is refused.
+        with (
+            self._open() as (raw, done),
+            io.TextIOWrapper(raw, "utf-8-sig" if name == "utf-8" else name, "surrogateescape", newline="") as text,
+        ):
+            yield text, done
 
     def _reader(self, text: io.TextIOWrapper) -> Any:
         written = self._mapping.format
@@ -142,8 +148,7 @@ class Source:
         return csv.reader(text, delimiter=delimiter, quotechar=written.quote)
 
     def _csv(self, skip: int, size: int) -> Iterator[Chunk]:
-        raw, done = self._open()
-        with self._text(raw) as text:
+        with self._open_text() as (text, done):
             records = _csv_records(self._reader(text))
             for _ in range(skip + self._mapping.format.header):
                 next(records, None)
@@ -198,8 +203,7 @@ class Source:
         return {name: _without_blanks(pa.array(cells[at::width], pa.string())) for at, name in enumerate(self.columns)}
 
     def _ndjson(self, skip: int, size: int) -> Iterator[Chunk]:
-        raw, done = self._open()
-        with raw:
+        with self._open() as (raw, done):
             for _ in range(skip):
                 _line(raw)
             line = skip

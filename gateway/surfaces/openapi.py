@@ -53,6 +53,12 @@ _USER_HEADER = {
     "description": "For partners: your own id of the user the call is about.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 100},
 }
+_USER_QUERY = {
+    **_USER_HEADER,
+    "name": "tuila_user",
+    "in": "query",
+    "description": "The same in the query, where the signature of a signed request covers it.",
+}
 _KEY_HEADER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -118,7 +124,7 @@ def _operation(capability: Capability, components: Mapping[str, Any]) -> dict[st
         "x-scope": capability.need.scope,
     }
     if capability.need.subject != "none" or capability.need.scope.startswith("bindings:"):
-        operation["parameters"].append(_USER_HEADER)
+        operation["parameters"] += [_USER_HEADER, _USER_QUERY]
     if capability.writes:
         operation["parameters"].append(_KEY_HEADER)
     rest = {name: schema for name, schema in properties.items() if name not in in_path}

@@ -14,6 +14,7 @@ from sanic.exceptions import PayloadTooLarge, SanicException
 from sanic.response import HTTPResponse
 
 from auth.principal import Principal, partner_account
+from auth.signed_request import SCHEME
 from gateway.authentication import Authentication, Presented
 from gateway.capability import Capability
 from gateway.errors import BodyTooLarge, GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
@@ -94,7 +95,7 @@ def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], r
         name,
         principal,
         payload,
-        account=_account(principal, headers.get("tuila-user")),
+        account=_account(principal, request),
         channel="web" if principal.kind in ("session", "anonymous") else "api",
         locale=locale_of(request),
         idempotency_key=_idempotency_key(headers.get("idempotency-key")),
@@ -103,14 +104,30 @@ def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], r
     )
 
 
-def _account(principal: Principal, user: str | None) -> str | None:
+def _account(principal: Principal, request: Request[Any, Any]) -> str | None:
+    """The account a partner names: its user's id in the query or, where no signature would leave it out, in a header."""
+    in_header = request.headers.get("tuila-user")
+    in_query = request.args.get("tuila_user") if request.query_string else None
+    if in_header is not None and is_signed(request):
+        raise MalformedRequest(
+            {
+                "zh": "签名请求请用查询参数 tuila_user 指明用户：签名不含请求头",
+                "en": "name the user of a signed request by the query parameter tuila_user: no signature covers a header",
+            }
+        )
+    user = in_header if in_query is None else in_query
     if user is None:
         return None
     if principal.kind != "partner":
-        raise MalformedRequest({"zh": "只有合作方可以使用 Tuila-User", "en": "Tuila-User is for partners only"})
+        raise MalformedRequest({"zh": "只有合作方可以指明用户", "en": "only partners name a user"})
     if not 0 < len(user) <= 100 or not user.isprintable():
-        raise MalformedRequest({"zh": "Tuila-User 应为 1 到 100 个字符", "en": "Tuila-User has 1 to 100 characters"})
+        raise MalformedRequest({"zh": "用户标识应为 1 到 100 个字符", "en": "a user's id has 1 to 100 characters"})
     return partner_account(principal.id, user)
+
+
+def is_signed(request: Request[Any, Any]) -> bool:
+    """Whether the request shows a signature instead of a token."""
+    return request.headers.get("authorization", "").partition(" ")[0].lower() == SCHEME.lower()
 
 
 def _idempotency_key(key: str | None) -> str | None:

@@ -134,14 +134,24 @@ async def test_a_signed_request_counts_once_and_only_as_signed(served: tuple[Wor
     await world.subscriber("partner:shop:u1")
     client_id, secret = await new_partner(world)
     header = signed_request.sign(
-        client_secret.signing_key(secret), "GET", "/v1/orders?limit=2", b"", client=client_id, nonce="n" * 16,
+        client_secret.signing_key(secret), "GET", "/v1/orders?limit=2&tuila_user=u1", b"", client=client_id, nonce="n" * 16,
         now=world.clock(),
     )  # fmt: skip
-    api.headers = {"Authorization": header, "Tuila-User": "u1"}
-    assert (await api("GET", "/v1/orders?limit=3"))[0] == 401
-    assert (await api("GET", "/v1/orders?limit=2"))[0] == 200
-    status, problem = await api("GET", "/v1/orders?limit=2")
+    api.headers = {"Authorization": header}
+    assert (await api("GET", "/v1/orders?limit=2&tuila_user=u2"))[0] == 401
+    assert (await api("GET", "/v1/orders?limit=2&tuila_user=u1"))[0] == 200
+    status, problem = await api("GET", "/v1/orders?limit=2&tuila_user=u1")
     assert (status, problem["reason"]) == (401, "nonce_reused")
+
+
+async def test_a_signed_request_cannot_name_its_user_outside_the_signature(served: tuple[World, Api]) -> None:
+    world, api = served
+    client_id, secret = await new_partner(world)
+    header = signed_request.sign(
+        client_secret.signing_key(secret), "GET", "/v1/orders", b"", client=client_id, nonce="m" * 16, now=world.clock()
+    )
+    api.headers = {"Authorization": header, "Tuila-User": "u1"}
+    assert (await api("GET", "/v1/orders"))[0] == 400
 
 
 async def test_after_a_rotation_both_secrets_are_good_for_a_week(served: tuple[World, Api]) -> None:
