@@ -50,6 +50,11 @@ class LocalHotState:
         self._waiters: dict[str, list[asyncio.Future[bytes]]] = {}
         self._writes = 0
 
+    @property
+    def size(self) -> int:
+        """Keys in memory, those expired and not yet swept among them."""
+        return len(self._values) + len(self._counts)
+
     async def get(self, key: str) -> bytes | None:
         entry = self._values.get(key)
         if entry is None:

@@ -8,7 +8,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-import bots.tables
 import gateway.importing.tables
 import gateway.platform  # noqa: F401 - as the two above: declares its tables
 from gateway import migrations

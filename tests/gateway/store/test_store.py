@@ -1,0 +1,122 @@
+"""Units, group commit and coalesced reads, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, select
+
+from gateway.store import Clash, Loader, Store, Unit, open_store
+
+tables = MetaData()
+things = Table("things", tables, Column("id", Integer, primary_key=True), Column("name", String(50), nullable=False))
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    opened = open_store(database_url)
+    await opened.write(tables.create_all)
+    yield opened
+    await opened.close()
+
+
+def names(connection: Connection) -> dict[int, str]:
+    return {row.id: row.name for row in connection.execute(select(things))}
+
+
+def thing(number: int, name: str) -> Unit:
+    unit = Unit()
+    unit.insert(things, id=number, name=name)
+    return unit
+
+
+async def test_of_units_committed_at_once_only_the_clashing_one_fails(store: Store) -> None:
+    await store.commit(thing(1, "first"))
+    outcomes = await asyncio.gather(
+        *(store.commit(thing(number, f"thing {number}")) for number in (2, 1, 3)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes] == [type(None), Clash, type(None)]
+    assert await store.read(names) == {1: "first", 2: "thing 2", 3: "thing 3"}
+
+
+async def test_a_clashing_unit_leaves_nothing_behind(store: Store) -> None:
+    await store.commit(thing(1, "first"))
+    both = thing(2, "second")
+    both.extend(thing(1, "again"))
+    with pytest.raises(Clash):
+        await store.commit(both)
+    assert await store.read(names) == {1: "first"}
+
+
+async def test_of_two_units_in_one_batch_that_want_one_key_exactly_one_wins(store: Store) -> None:
+    outcomes = await asyncio.gather(
+        *(store.commit(thing(7, f"try {number}")) for number in range(10)), return_exceptions=True
+    )
+    assert sum(outcome is None for outcome in outcomes) == 1
+    assert len(await store.read(names)) == 1
+
+
+async def test_a_unit_inserts_upserts_updates_and_deletes(store: Store) -> None:
+    await store.commit(thing(1, "one"))
+    unit = Unit()
+    unit.upsert(things, id=1, name="uno")
+    unit.upsert(things, id=2, name="dos")
+    unit.insert_missing(things, id=2, name="ignored")
+    unit.update(things, {"id": 2}, name="two")
+    unit.insert(things, id=3, name="three")
+    unit.delete(things, id=1)
+    await store.commit(unit)
+    assert await store.read(names) == {2: "two", 3: "three"}
+
+
+async def test_what_nobody_waits_for_is_written_by_the_time_the_store_is_closed(database_url: str) -> None:
+    first = open_store(database_url)
+    await first.write(tables.create_all)
+    first.commit_soon(thing(1, "soon"))
+    await first.close()
+    second = open_store(database_url)
+    assert await second.read(names) == {1: "soon"}
+    await second.close()
+
+
+async def test_a_failing_write_rolls_back_and_the_next_one_works(store: Store) -> None:
+    def fails(connection: Connection) -> None:
+        connection.execute(things.insert(), {"id": 1, "name": "gone"})
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        await store.write(fails)
+    await store.commit(thing(2, "kept"))
+    assert await store.read(names) == {2: "kept"}
+
+
+async def test_what_is_asked_for_at_once_is_one_read_and_a_later_question_sees_later_writes(store: Store) -> None:
+    batches: list[Sequence[int]] = []
+
+    def fetch(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
+        batches.append(keys)
+        rows = connection.execute(select(things).where(things.c.id.in_(keys)))
+        return {row.id: row.name for row in rows}
+
+    await store.commit(thing(1, "one"))
+    loader: Loader[int, str] = Loader(store, fetch)
+    assert await asyncio.gather(*(loader.get(key) for key in (1, 2, 1))) == ["one", None, "one"]
+    assert [sorted(batch) for batch in batches] == [[1, 2]]
+    await store.commit(thing(2, "two"))
+    assert await loader.get(2) == "two"
+
+
+async def test_one_who_gives_up_takes_nobody_elses_answer_along(store: Store) -> None:
+    await store.commit(thing(1, "one"))
+    loader: Loader[int, str] = Loader(store, lambda connection, keys: names(connection))
+    impatient, patient = asyncio.create_task(loader.get(1)), asyncio.create_task(loader.get(1))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert await patient == "one"
+
+
+def test_another_database_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="mysql"):
+        open_store("mysql://somewhere/db")
