@@ -53,4 +53,4 @@ def create_subscribers(connection: Connection, refs: Iterable[str], clock: Clock
     now = clock()
     rows = [{"ref": ref, "brand": "", "region": "", "suspended": False, "created_at": now} for ref in refs]
     if rows:
-        connection.execute(upsert(connection)(subscribers).on_conflict_do_nothing(), rows)
+        connection.execute(upsert(connection)(subscribers).on_conflict_do_nothing(index_elements=["ref"]), rows)

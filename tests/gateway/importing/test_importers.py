@@ -24,8 +24,6 @@ from gateway.lake import UsageLake
 from gateway.platform import CATALOG_FILES
 from gateway.store import open_store
 
-CSV = ("music", "2026-11-01T08:00:00Z")
-
 
 @pytest.fixture
 def bring(world, tmp_path):
@@ -153,8 +151,8 @@ async def test_usage_goes_into_the_lake_by_day(world, bring, tmp_path):
     assert days == ["day=2026-11-01", "day=2026-11-02"]
 
 
-async def test_usage_of_the_unknown_is_refused_or_makes_them(world, bring, tmp_path):
-    await world.subscriber()
+async def test_usage_of_the_unknown_is_refused_or_makes_them(world, bring):
+    await bring("subscribers", "ref\nS1\n")
     text = "subscriber,item,at\nS1,i,2026-11-01\nnew,i,2026-11-01\nnew,j,2026-11-02\n"
     figures, rejected = await bring("usage", text)
     assert figures.taken == 1
@@ -341,7 +339,7 @@ async def test_a_catalog_is_taken_over_whole_or_not_at_all(world, tmp_path):
 async def test_an_import_into_an_empty_database_says_what_to_do(database_url, tmp_path):
     store = open_store(database_url)
     (tmp_path / "u.csv").write_text("subscriber,item,at\n")
-    with pytest.raises(ImportRefused, match="tuila migrate"):
+    with pytest.raises(ImportRefused, match=r"tuila migrate"):
         await run_import(store, UsageImporter(store, UsageLake(tmp_path), None), Import(tmp_path / "u.csv"), None)
     await store.close()
 
