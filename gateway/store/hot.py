@@ -6,13 +6,13 @@ In-process by default; Redis by URL, where several gateway processes share it.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
 from redis.asyncio import Redis
-
-_SWEEP_EVERY = 4096
 
 
 class HotState(Protocol):
@@ -41,14 +41,15 @@ class HotState(Protocol):
 
 
 class LocalHotState:
-    """Hot state of a single process. Expired keys are swept as others are written, so memory stays bounded."""
+    """Hot state of a single process. Each write drops a few keys that have expired, so memory stays bounded."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._values: dict[str, tuple[float, bytes]] = {}
         self._counts: dict[str, list[float]] = {}
         self._waiters: dict[str, list[asyncio.Future[bytes]]] = {}
-        self._writes = 0
+        # By length of life, to a power of two: keys of about one length expire about in the order of writing.
+        self._written: dict[int, deque[tuple[float, str]]] = {}
 
     @property
     def size(self) -> int:
@@ -65,11 +66,13 @@ class LocalHotState:
         return entry[1]
 
     async def put(self, key: str, value: bytes, ttl: float) -> None:
-        self._values[key] = (self._clock() + ttl, value)
-        for waiter in self._waiters.pop(key, ()):
-            if not waiter.done():
-                waiter.set_result(value)
-        self._sweep()
+        now = self._clock()
+        self._values[key] = (now + ttl, value)
+        if self._waiters:
+            for waiter in self._waiters.pop(key, ()):
+                if not waiter.done():
+                    waiter.set_result(value)
+        self._note(key, ttl, now)
 
     async def add(self, key: str, value: bytes, ttl: float) -> bool:
         if await self.get(key) is not None:
@@ -82,7 +85,7 @@ class LocalHotState:
         entry = self._counts.get(key)
         if entry is None or entry[0] <= now:
             self._counts[key] = [now + ttl, 1]
-            self._sweep()
+            self._note(key, ttl, now)
             return 1
         entry[1] += 1
         return int(entry[1])
@@ -111,17 +114,29 @@ class LocalHotState:
                 if not waiters:
                     del self._waiters[key]
 
-    def _sweep(self) -> None:
-        self._writes += 1
-        if self._writes % _SWEEP_EVERY:
-            return
-        now = self._clock()
-        self._values = {key: entry for key, entry in self._values.items() if entry[0] > now}
-        self._counts = {key: entry for key, entry in self._counts.items() if entry[0] > now}
+    def _note(self, key: str, ttl: float, now: float) -> None:
+        length = math.frexp(ttl)[1]
+        written = self._written.get(length)
+        if written is None:
+            written = self._written[length] = deque()
+        written.append((now + ttl, key))
+        for _ in range(2):
+            if written[0][0] > now:
+                return
+            self._drop(written.popleft()[1], now)
+
+    def _drop(self, key: str, now: float) -> None:
+        """Forget the key, unless it was written again since."""
+        value, count = self._values.get(key), self._counts.get(key)
+        if value is not None and value[0] <= now:
+            del self._values[key]
+        if count is not None and count[0] <= now:
+            del self._counts[key]
 
     async def close(self) -> None:
         self._values.clear()
         self._counts.clear()
+        self._written.clear()
 
 
 _COUNT = "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return n"
