@@ -1,6 +1,7 @@
 """Each kind of data, on both databases: what is taken over, what is refused and why, and the same thing again."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from gateway.importing import Import, ImportRefused, run_import
 from gateway.importing.mapping import Expression, Format, SourceMapping
 from gateway.importing.offers import OfferImporter, import_catalog
 from gateway.importing.orders import OrderImporter
+from gateway.importing.run import Importer
 from gateway.importing.subscribers import SubscriberImporter
 from gateway.importing.tables import import_runs
 from gateway.importing.usage import UsageImporter
+from gateway.kit.clock import utc_now
 from gateway.lake import UsageLake
 from gateway.platform import CATALOG_FILES
 from gateway.store import open_store
@@ -34,13 +37,13 @@ def bring(world, tmp_path):
         file = tmp_path / (name or f"{kind}.csv")
         if text is not None:
             file.write_text(text)
-        importer = {
+        makers: dict[str, Callable[[], Importer]] = {
             "subscribers": lambda: SubscriberImporter(platform.store, platform.vault, world.clock, **options),
             "usage": lambda: UsageImporter(platform.store, UsageLake(tmp_path), world.clock, **options),
             "orders": lambda: OrderImporter(platform.store, world.clock, **options),
             "offers": lambda: OfferImporter(platform.store, world.clock, **options),
-        }[kind]()
-        figures = await run_import(platform.store, importer, Import(file, mapping, again), world.clock)
+        }
+        figures = await run_import(platform.store, makers[kind](), Import(file, mapping, again), world.clock)
         report = Path(f"{file}.rejected.ndjson")
         lines = report.read_text().splitlines() if report.exists() else []
         return figures, [json.loads(line) for line in lines]
@@ -340,7 +343,8 @@ async def test_an_import_into_an_empty_database_says_what_to_do(database_url, tm
     store = open_store(database_url)
     (tmp_path / "u.csv").write_text("subscriber,item,at\n")
     with pytest.raises(ImportRefused, match=r"tuila migrate"):
-        await run_import(store, UsageImporter(store, UsageLake(tmp_path), None), Import(tmp_path / "u.csv"), None)
+        importer = UsageImporter(store, UsageLake(tmp_path), utc_now)
+        await run_import(store, importer, Import(tmp_path / "u.csv"), utc_now)
     await store.close()
 
 
