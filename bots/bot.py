@@ -13,6 +13,7 @@ from gateway.kit.clock import Clock
 from gateway.store import Loader, Store, Unit
 
 _NEW = State()
+_QUESTIONS = ("asked", "order", "step", "wish", "confirmed", "locale")
 
 
 class Bot:
@@ -39,13 +40,21 @@ class Bot:
         await self._turns.take(account)
         try:
             state = await self._states.get(account) or _NEW
-            if state.last is not None and state.last.message_id == incoming.message_id:
-                return state.last.reply
-            reply, state = await self._dialogue.answer(incoming, state)
-            unit = Unit(durable=False)  # a power cut may take the last words with it; a crash of ours may not
-            remembered = msgspec.structs.replace(state, last=Answered(incoming.message_id, reply))
-            put_state(unit, account, remembered, self._clock())
-            await self._store.commit(unit)
+            last = state.last
+            if last is not None and last.message_id == incoming.message_id:
+                return last.reply
+            reply, after = await self._dialogue.answer(incoming, state)
+            if _moved(state, after):
+                after = msgspec.structs.replace(after, last=Answered(incoming.message_id, reply))
+            if after != state:
+                unit = Unit(durable=False)  # a power cut may take the last words with it; a crash of ours may not
+                put_state(unit, account, after, self._clock())
+                await self._store.commit(unit)
             return reply
         finally:
             await self._turns.give(account)
+
+
+def _moved(before: State, after: State) -> bool:
+    """Whether a question was opened or closed. Else the answer can be worked out again, and need not be kept."""
+    return any(getattr(before, name) != getattr(after, name) for name in _QUESTIONS)

@@ -70,7 +70,7 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True):
-    """The newest message and what was answered."""
+    """A message and what was answered."""
 
     message_id: str
     reply: Reply
@@ -105,3 +105,4 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     locale: str = ""
     """The language asked for; empty: the installation's."""
     last: Answered | None = None
+    """The newest message whose answer opened or closed a question, so that it could not be worked out again."""

@@ -5,7 +5,7 @@ Source: https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Pass
 
 import msgspec
 
-from bots.wechat.xml import cdata, clean
+from bots.wechat.xml import cdata, cdata_of_legal, clean
 
 MAX_TEXT_BYTES = 2_048
 """Longest Content of a text reply, in bytes of UTF-8."""
@@ -27,7 +27,7 @@ def render_text(to: str, from_: str, text: str, at: int) -> bytes:
 
     `to` is the openid that wrote to us, `from_` our original id, here and in the other replies.
     """
-    return _reply(to, from_, at, "text", f"<Content>{cdata(fit_text(text))}</Content>")
+    return _reply(to, from_, at, "text", f"<Content>{cdata_of_legal(fit_text(text))}</Content>")
 
 
 def render_news(to: str, from_: str, article: Article, at: int) -> bytes:

@@ -88,8 +88,12 @@ def _value(element: etree._Element, depth: int) -> Value:
 
 def cdata(text: str) -> str:
     """The text as CDATA that any XML parser reads back: illegal characters left out, line ends as LF."""
-    legal = clean(text)
-    return "<![CDATA[" + legal.replace("]]>", "]]]]><![CDATA[>") + "]]>"
+    return cdata_of_legal(clean(text))
+
+
+def cdata_of_legal(text: str) -> str:
+    """Text that `clean` has been through, as CDATA."""
+    return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
 
 
 def clean(text: str) -> str:
