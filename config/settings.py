@@ -135,6 +135,21 @@ class Limits(BaseModel):
     """Requests per caller."""
 
 
+class WorkerSettings(BaseModel):
+    """How owed work is done: calls to the outside, messages, questions that come due."""
+
+    model_config = _GROUP
+
+    lease: Seconds = timedelta(seconds=60)
+    """How long a worker has a piece of work to itself; one that dies holding it is followed by another after that."""
+    retry_first: Seconds = timedelta(seconds=1)
+    """Longest wait after the first failed attempt; it doubles with each further one."""
+    retry_longest: Seconds = timedelta(minutes=10)
+    """Longest wait between two attempts."""
+    attempts: int = Field(default=12, ge=1)
+    """Failed attempts after which work is parked until an operator replays it."""
+
+
 class KeySettings(BaseModel):
     """The installation's keys. Those not given here are read from the key file (see auth.keys)."""
 
@@ -205,6 +220,8 @@ class Settings(BaseSettings):
     """Provisioning back end; its stand-in runs when not given."""
     limits: Limits = Limits()
     """Bounds on what comes in."""
+    worker: WorkerSettings = WorkerSettings()
+    """How owed work is done."""
     keys: KeySettings = KeySettings()
     """Keys given here instead of by the key file."""
 
