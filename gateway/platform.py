@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -90,8 +90,7 @@ class Platform:
         clock: Clock = utc_now,
         ids: Callable[[], str] | None = None,
         generate_code: Callable[[], str] = one_time_code.generate,
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
-        lease: timedelta = timedelta(seconds=60),
+        retry: RetryPolicy | None = None,
     ) -> None:
         self.settings = settings
         self.outside = outside
@@ -114,8 +113,8 @@ class Platform:
             ids=self.ids,
         )  # fmt: skip
         self.handlers: dict[str, Handler] = self._handlers()
-        self._retry = retry
-        self._lease = lease
+        work = settings.worker
+        self._retry = retry or RetryPolicy(work.retry_first, work.retry_longest, work.attempts)
         self._tasks: list[asyncio.Task[None]] = []
 
     def _parts(self, generate_code: Callable[[], str]) -> Parts:
@@ -141,6 +140,8 @@ class Platform:
     async def start(self, *, work: bool = True) -> None:
         """Read catalog and model, and keep both fresh; with `work`, also do what the outbox holds and seal the audit."""
         await self.refresh()
+        gc.collect()
+        gc.freeze()  # catalog, model and code stay: looking through them again and again makes answers late
         self._tasks.append(asyncio.create_task(self._repeat(self.refresh, seconds=2)))
         if work:
             self._tasks.append(asyncio.create_task(self.worker().run()))
@@ -148,7 +149,9 @@ class Platform:
 
     def worker(self) -> OutboxWorker:
         """A worker over every kind of owed work."""
-        return OutboxWorker(self.store, self.handlers, clock=self.clock, policy=self._retry, lease=self._lease)
+        return OutboxWorker(
+            self.store, self.handlers, clock=self.clock, policy=self._retry, lease=self.settings.worker.lease
+        )
 
     async def refresh(self) -> None:
         """Take over a changed catalog or model."""
