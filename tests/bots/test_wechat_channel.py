@@ -241,8 +241,8 @@ async def test_a_person_hears_an_excuse_while_the_store_is_away(
 
     with monkeypatch.context() as patch:
         patch.setattr(world.platform.store, "commit", away)
-        assert (await phone.say("你好", message_id="1") or "").startswith("系统繁忙")
-    assert (await phone.say("你好", message_id="1") or "").startswith("您好")
+        assert (await phone.say("推荐", message_id="1") or "").startswith("系统繁忙")
+    assert (await phone.say("推荐", message_id="1") or "").startswith("大家都在用")
 
 
 @pytest.mark.skipif(not COLLECTION.exists(), reason="the WeChat payload collection (../shared/data/wechat) is absent")
