@@ -12,7 +12,6 @@ import uvloop
 from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from auth.keys import KeyRing
 from config.settings import Settings
@@ -125,7 +124,7 @@ def import_offers(
         async def work(store: Store) -> int:
             return await import_catalog(store, file, utc_now)
 
-        _out.print(f"{_in_store(settings, work):,} offers taken over")
+        _say(f"{_in_store(settings, work):,} offers taken over")
         return
 
     def importer(store: Store) -> Importer:
@@ -142,21 +141,20 @@ def train(database_url: DatabaseUrl = None) -> None:
     async def work(store: Store) -> Learnt:
         catalog = LiveCatalog()
         await catalog.refresh(store)
-        with _err.status("reading") as status:
+        with Progress(console=_err, transient=True, disable=not _err.is_terminal) as bar:
+            task = bar.add_task("reading", total=None)
             return await learn(
                 store,
                 UsageLake(settings.data_dir),
                 catalog.current.codes,
                 utc_now,
-                lambda what, done: status.update(f"{what}: {done:,}" if done else what),
+                lambda what, done: bar.update(task, description=f"{what} {done:,}" if done else what),
             )
 
     learnt = _in_store(settings, work)
-    _out.print(
+    _say(
         f"learnt from {learnt.subscribers:,} subscribers: {learnt.items:,} items, {learnt.targets:,} offers; "
-        f"{learnt.profiles:,} profiles brought up to date; {learnt.seconds:.1f} s; model {learnt.version}",
-        soft_wrap=True,
-        highlight=False,
+        f"{learnt.profiles:,} profiles brought up to date; {learnt.seconds:.1f} s; model {learnt.version}"
     )
 
 
@@ -177,18 +175,11 @@ def recommend(
     if found is None:
         _fail(f"there is no subscriber {ref}")
     if not found.ranked:
-        _out.print("nothing suits this subscriber now")
-    table = Table("", "offer", "name", "price", "score", "because", box=None, pad_edge=False)
-    for place_in_list, one in enumerate(found.ranked, 1):
-        table.add_row(
-            str(place_in_list),
-            one.offer.code,
-            one.offer.names.to(locale),
-            f"¥{one.offer.price_fen / 100:.2f}",
-            f"{one.score:.3f}",
-            words(one.reason, found.catalog).to(locale),
-        )
-    _out.print(table, soft_wrap=True)
+        _say("nothing suits this subscriber now")
+    for number, one in enumerate(found.ranked, 1):
+        offer, why = one.offer, words(one.reason, found.catalog).to(locale)
+        price = f"¥{offer.price_fen / 100:.2f}"
+        _say(f"{number}  {offer.code}  {offer.names.to(locale)}  {price}  score {one.score:.3f}  {why}")
 
 
 def _import(
@@ -206,19 +197,19 @@ def _import(
             return await run_import(store, importer(store), job, utc_now, progress)
 
     figures = _in_store(settings, work)
-    _out.print(_told(figures), soft_wrap=True, highlight=False)
+    _say(_told(figures))
     if figures.rejected:
         where = report or file.with_name(file.name + ".rejected.ndjson")
-        _out.print(f"each rejected row with its line and reason: {where}", soft_wrap=True, highlight=False)
+        _say(f"each rejected row with its line and reason: {where}")
 
 
 def _told(figures: Figures) -> str:
-    counts = f"{figures.taken:,} rows taken over"
+    counts = f"{figures.taken:,} taken over"
     if figures.left_out:
         counts += f", {figures.left_out:,} left out by the mapping"
     counts += f", {figures.rejected:,} rejected"
     if figures.already_done:
-        return f"already done: {counts} (--again begins anew)"
+        return f"already done: {counts}; --again begins anew"
     resumed = f", going on after record {figures.resumed_at:,}" if figures.resumed_at else ""
     return f"{counts} in {figures.seconds:.1f} s{resumed}"
 
@@ -233,7 +224,7 @@ def _bar(name: str) -> Iterator[Callable[[int, int, Figures], None]]:
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[counts]}"),
         TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=_err, transient=True) as bar:
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
         task = bar.add_task(name, total=None, counts="")
 
         def show(done: int, size: int, figures: Figures) -> None:
@@ -270,6 +261,10 @@ def _vault(settings: Settings) -> Any:
     return keys.phone_vault()
 
 
+def _say(sentence: str) -> None:
+    _out.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
 def _fail(sentence: str) -> NoReturn:
-    _err.print(sentence, style="red", markup=False, soft_wrap=True)
+    _err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(2)

@@ -113,6 +113,8 @@ def fit(fields: tuple[Field, ...], mapping: SourceMapping, columns: Mapping[str,
             _note(problems, texts.is_null(), f"{name} is empty")
         if expression.at_least is not None:
             left_out = pc.or_(left_out, pc.fill_null(pc.less(values, expression.at_least), False))
+        if expression.scale != 1.0:
+            values = pc.multiply(values, expression.scale)
         fitted[field.name] = values
     return Fitted(fitted, left_out, problems)
 
@@ -153,7 +155,7 @@ def _read_text(field: Field, expression: Expression, texts: pa.Array, problems: 
 def _read_number(field: Field, expression: Expression, texts: pa.Array, problems: dict[int, str]) -> pa.Array:
     numbers = _numbers(texts, lambda at: f"{field.name} is not a number: {_quote(texts, at)}", problems)
     _note(problems, pc.less(numbers, 0), lambda at: f"{field.name} is below zero: {_quote(texts, at)}")
-    return pc.multiply(numbers, expression.scale)
+    return numbers
 
 
 def _numbers(texts: pa.Array, words: Callable[[int], str], problems: dict[int, str]) -> pa.Array:

@@ -81,7 +81,7 @@ class Expression(Struct, frozen=True, forbid_unknown_fields=True):
     at_least: float | None = None
     """Numbers: rows with less are left out."""
     scale: float = 1.0
-    """Numbers are multiplied by this."""
+    """Numbers are multiplied by this, after `at_least` has looked at them."""
 
     def __post_init__(self) -> None:
         if (self.column is None) == (self.value is None):
