@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
+import prometheus_client
 import structlog
 
 from auth.policy import Decision, decide
@@ -39,6 +40,8 @@ from gateway.subject import SubjectRecord, SubjectResolver
 
 _TRIES = 6
 _log = structlog.get_logger("invoke")
+
+_CALLS = prometheus_client.Counter("tuila_calls", "Calls by capability and outcome.", ("capability", "outcome"))
 
 
 @dataclass(slots=True)
@@ -88,6 +91,7 @@ class Invoker:
         self._clock = clock
         self._ids = ids
         self._idempotency = IdempotencyRecords(store)
+        self._answered = {name: _CALLS.labels(name, "ok") for name in capabilities}
 
     async def __call__(self, call: Call) -> Any:
         """The capability's answer.
@@ -193,6 +197,7 @@ class Invoker:
         if key:
             self._idempotency.keep(unit, key, fingerprint, 200, msgspec.json.encode(answer), context.now)
         record_call(unit, capability.name, context, "ok")
+        self._answered[capability.name].inc()
         if capability.writes:
             await self._store.commit(unit)
         else:
@@ -202,6 +207,7 @@ class Invoker:
     def _audit_refusal(self, capability: Capability, context: Context, error: GatewayError) -> None:
         unit = Unit()
         record_call(unit, capability.name, context, error.code)
+        _CALLS.labels(capability.name, error.code).inc()
         self._store.commit_soon(unit)
 
 
