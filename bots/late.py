@@ -22,9 +22,6 @@ from gateway.store import Clash, Store, Unit
 from gateway.store.outbox import Handler, Job, outbox, owe
 
 KIND = "bots.late"
-INSURED_FOR = timedelta(seconds=60)
-"""How long the process that took a message may work on it before another takes it over."""
-
 _NAMESPACE = uuid.UUID("6f2b1c53-6f0e-5c6e-9a35-0d0f6d1c9b11")
 _decode = msgspec.json.Decoder(Incoming).decode
 
@@ -47,14 +44,19 @@ class LateAnswers:
         ids: Callable[[], str],
         *,
         render: Mapping[str, Callable[[Reply], str]],
+        insured_for: timedelta = timedelta(seconds=60),
     ) -> None:
-        """`render` turns a reply into the text of one message, by channel."""
+        """`render` turns a reply into the text of one message, by channel.
+
+        `insured_for` is how long the process that took a message may work on it before another takes it over.
+        """
         self._bot = bot
         self._store = store
         self._box = SecretBox(keys.sealing.keys, keys.sealing.current, purpose="tuila.late-message.v1")
         self._clock = clock
         self._ids = ids
         self._render = render
+        self._insured_for = insured_for
 
     def handlers(self) -> Mapping[str, Handler]:
         """Outbox kind → handler."""
@@ -70,7 +72,7 @@ class LateAnswers:
         sealed = self._box.seal(msgspec.json.encode(incoming), job_id.encode())
         unit = Unit()
         body = LateMessage(base64.b64encode(sealed).decode())
-        owe(unit, KIND, body, id=job_id, now=now, trace_id=self._ids(), due_at=now + INSURED_FOR)
+        owe(unit, KIND, body, id=job_id, now=now, trace_id=self._ids(), due_at=now + self._insured_for)
         try:
             await self._store.commit(unit)
         except Clash:  # an earlier delivery of the same message has insured it
