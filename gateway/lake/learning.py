@@ -23,7 +23,7 @@ from gateway.store import Store, Unit
 
 PROFILE_ITEMS = 50
 """Items of usage kept in a profile, the strongest."""
-LEARNT_FROM = 200_000
+LEARNT_FROM = 100_000
 """Subscribers a model is learnt from at most, evenly spread: what goes together does not change with more of them."""
 LEARNT_ITEMS = 10_000
 """Items of usage a model knows at most, those that most subscribers use."""
