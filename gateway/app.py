@@ -84,7 +84,9 @@ def wechat_callbacks(platform: Platform) -> WeChatCallbacks | None:
         return None
     claims = Claims(platform.hot, process_name())
     bot = Bot(Dialogue(platform.invoke, platform.catalog, clock), store, claims, clock)
-    late = LateAnswers(bot, store, platform.keys, clock, platform.ids, render={"wechat": as_text})
+    late = LateAnswers(
+        bot, store, platform.keys, clock, platform.ids, render={"wechat": as_text}, insured_for=settings.worker.lease
+    )
     platform.handlers.update(late.handlers())
     return WeChatCallbacks(
         settings.wechat, bot, late, claims, platform.hot, clock, deadline=settings.deadline, locale=settings.locale
