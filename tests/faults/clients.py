@@ -1,0 +1,138 @@
+"""Clients that keep at it: a partner's server repeats its key until it is answered, a person says it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import count
+from random import Random
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from gateway.capabilities.partners import Credentials
+from tests.faults.gateway_process import Gateway, Stage
+
+OFFERS = (
+    "TM-TRAFFIC-10", "TM-TRAFFIC-5", "TM-SMS-5", "TM-VOICE-10", "TM-READ-5", "TM-NEWS-3", "TM-MAIL-5", "TM-CLOUD-6",
+    "TM-COMIC-5", "TM-GAME-DAY-1", "TM-MUSIC-6", "TM-READ-KIDS-8", "TM-NEWS-FIN-8", "TM-TRAFFIC-DAY-2",
+)  # fmt: skip
+_SETTLED = {"replied", "silent"}
+
+
+class Answer(NamedTuple):
+    """What a partner's server was told."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class PartnerServer:
+    """A partner's server: asks for a token when it has none, repeats a request until it is answered."""
+
+    def __init__(self, gateway: Gateway, credentials: Credentials, rng: Random) -> None:
+        self.promised: list[tuple[str, str]] = []
+        self.refused = 0
+        self._gateway = gateway
+        self._credentials = credentials
+        self._rng = rng
+        self._token = ""
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+
+    async def place(self, user: str, offer: str, key: str) -> str | None:
+        """Place an order; its id, or None where the offer is refused."""
+        answer = await self.insist("POST", "/v1/orders", user, key, {"offer": offer, "partner_ref": key})
+        if answer.status == 409:
+            self.refused += 1
+            return None
+        assert answer.status == 200, answer
+        self.promised.append((answer.body["id"], key))
+        return str(answer.body["id"])
+
+    async def state(self, user: str, order_id: str) -> str:
+        """Where an order stands."""
+        answer = await self.insist("GET", f"/v1/orders/{order_id}", user)
+        assert answer.status == 200, answer
+        return str(answer.body["state"])
+
+    async def insist(
+        self, method: str, path: str, user: str, key: str | None = None, body: dict[str, Any] | None = None
+    ) -> Answer:
+        """The answer, however often the gateway dies before it comes."""
+        while True:
+            try:
+                answer = await self._once(method, path, user, key, body)
+            except (aiohttp.ClientError, TimeoutError):
+                answer = None
+            if answer is not None and answer.status not in (401, 429, 503):
+                return answer
+            if answer is not None and answer.status == 401:
+                self._token = ""
+            await asyncio.sleep(self._rng.uniform(0.02, 0.1))  # a client's backoff
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def _once(
+        self, method: str, path: str, user: str, key: str | None, body: dict[str, Any] | None
+    ) -> Answer | None:
+        if not self._token:
+            await self._log_in()
+        headers = {"Authorization": f"Bearer {self._token}", "Tuila-User": user}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        async with self._session.request(method, self._gateway.url + path, json=body, headers=headers) as response:
+            return Answer(response.status, await response.json(content_type=None))
+
+    async def _log_in(self) -> None:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._credentials.client_id,
+            "client_secret": self._credentials.client_secret,
+        }
+        async with self._session.post(f"{self._gateway.url}/oauth/token", data=form) as response:
+            self._token = (await response.json())["access_token"]
+
+
+async def insist_on_saying(stage: Stage, person: int, text: str) -> str:
+    """Say it until the account took it in; the reply, empty where it comes later."""
+    while True:
+        delivery = await stage.say(person, text)
+        if delivery["outcome"] in _SETTLED:
+            return str(delivery["reply"] or "")
+
+
+class Shopper:
+    """A person whose orders come by the partner, and who says yes in the chat."""
+
+    def __init__(self, stage: Stage, server: PartnerServer, person: int) -> None:
+        self._stage = stage
+        self._server = server
+        self._person = person
+
+    async def shop(self, offers: Sequence[str], stop: asyncio.Event) -> None:
+        """Order and confirm one offer after the other, to the end of the offers or until told to stop."""
+        user = f"user-{self._person}"
+        for number, offer in zip(count(1), offers, strict=False):
+            if stop.is_set():
+                return
+            order_id = await self._server.place(user, offer, f"key-{self._person}-{number}")
+            while order_id is not None and await self._server.state(user, order_id) == "awaiting_confirmation":
+                await insist_on_saying(self._stage, self._person, "是")
+
+
+class Chatter:
+    """A person who asks for recommendations, orders the first and says yes."""
+
+    def __init__(self, stage: Stage, person: int) -> None:
+        self.rounds = 0
+        self._stage = stage
+        self._person = person
+
+    async def shop(self, stop: asyncio.Event) -> None:
+        """Go round until told to stop."""
+        while not stop.is_set():
+            for text in ("推荐", "订1", "是"):
+                await insist_on_saying(self._stage, self._person, text)
+            self.rounds += 1
