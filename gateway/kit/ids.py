@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from gateway.kit.clock import Clock, utc_now
 
-_HEX = "0123456789abcdef"
+_VARIANT = {digit: "89ab"[number & 3] for number, digit in enumerate("0123456789abcdef")}
+"""Any random digit with its two upper bits set to the variant of RFC 9562."""
 
 
 class Ids:
@@ -25,10 +26,9 @@ class Ids:
     def __call__(self) -> str:
         tick = max((int(self._clock().timestamp() * 1000) << 12), self._last + 1)
         self._last = tick
-        milliseconds, counter = tick >> 12, tick & 0xFFF
         if not self._pool:  # one call of the system for many ids
             self._pool = self._random_bytes(8 * 256).hex()
         tail, self._pool = self._pool[:16], self._pool[16:]
-        head = f"{milliseconds:012x}"
-        variant = _HEX[8 | (int(tail[0], 16) & 3)]
-        return f"{head[:8]}-{head[8:]}-7{counter:03x}-{variant}{tail[1:4]}-{tail[4:]}"
+        text = f"{tick:015x}"  # 12 digits of milliseconds, 3 of counter
+        variant = _VARIANT[tail[0]]
+        return f"{text[:8]}-{text[8:12]}-7{text[12:]}-{variant}{tail[1:4]}-{tail[4:]}"

@@ -178,7 +178,7 @@ class Store:
         self._lanes = lanes
         self._statements = Statements(lanes.dialect)
         self._waiting: list[tuple[Unit, asyncio.Future[None]]] = []
-        self._soon: list[tuple[Unit, asyncio.Future[None]]] = []
+        self._soon: list[Unit] = []
         self._timer: asyncio.TimerHandle | None = None
         self._committer: asyncio.Task[None] | None = None
         self.work_arrived = asyncio.Event()
@@ -239,10 +239,8 @@ class Store:
 
         For records of what was merely read: nobody waits for them, and a crash may lose the last moment's.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(_log_failure)
         unit.durable = False
-        self._soon.append((unit, future))
+        self._soon.append(unit)
         if len(self._soon) >= _BATCH:
             self._begin_committing()
         elif self._timer is None:
@@ -259,8 +257,14 @@ class Store:
                     self._timer.cancel()
                     self._timer = None
                 batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-                batch += self._soon
-                self._soon = []
+                soon, self._soon = self._soon, []
+                if soon:
+                    together = Unit(durable=False)  # nobody waits for them, so they stand and fall together
+                    for unit in soon:
+                        together.extend(unit)
+                    future = asyncio.get_running_loop().create_future()
+                    future.add_done_callback(_log_failure)
+                    batch.append((together, future))
                 await self._commit_batch(batch)
         finally:
             self._committer = None

@@ -37,11 +37,8 @@ _CORS = {
     "access-control-expose-headers": "retry-after",
     "access-control-max-age": "86400",
 }
-_ALWAYS = {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "retry-after",
-    "cache-control": "no-store",
-}
+_NOT_KEPT = {"cache-control": "no-store"}
+_TO_A_PAGE = {"access-control-allow-origin": "*", "access-control-expose-headers": "retry-after", **_NOT_KEPT}
 
 
 def mount(app: Server, capabilities: Mapping[str, Capability], invoke: Invoker, authentication: Authentication) -> None:
@@ -76,9 +73,13 @@ def _handler(
             answer = await invoke(_call(capability.name, principal, payload, request))
         except GatewayError as error:
             return problem(request, error)
-        return HTTPResponse(_encode(answer), 200, _ALWAYS, _JSON)
+        return HTTPResponse(_encode(answer), 200, _headers(request), _JSON)
 
     return serve
+
+
+def _headers(request: Request[Any, Any]) -> dict[str, str]:
+    return _TO_A_PAGE if "origin" in request.headers else _NOT_KEPT
 
 
 def presented(request: Request[Any, Any]) -> Presented:
@@ -169,7 +170,7 @@ async def _preflight(request: Request[Any, Any], **path: str) -> HTTPResponse:
 
 def problem(request: Request[Any, Any], error: GatewayError) -> HTTPResponse:
     """The error as a problem document in the caller's language."""
-    headers = dict(_ALWAYS)
+    headers = dict(_headers(request))
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="tuila"'
     if "retry_after" in error.extra:
