@@ -119,6 +119,8 @@ class Shopper:
                 return
             order_id = await self._server.place(user, offer, f"key-{self._person}-{number}")
             while order_id is not None and await self._server.state(user, order_id) == "awaiting_confirmation":
+                # A yes soon after another is taken for the same one, so the person names what they say yes to.
+                await insist_on_saying(self._stage, self._person, f"订{offer}")
                 await insist_on_saying(self._stage, self._person, "是")
 
 
