@@ -47,9 +47,8 @@ audit_rows = Table(
     Column("detail", Text, nullable=False),
     Column("block", Integer),
 )
-_unsealed = audit_rows.c.block.is_(None)
-Index("ix_audit_rows_unsealed", audit_rows.c.id, postgresql_where=_unsealed, sqlite_where=_unsealed)
-Index("ix_audit_rows_block", audit_rows.c.block)
+# Finds the rows of a block, and those of none yet, in order.
+Index("ix_audit_rows_block_id", audit_rows.c.block, audit_rows.c.id)
 Index("ix_audit_rows_subscriber_id", audit_rows.c.subscriber_id)
 
 audit_blocks = Table(
@@ -87,7 +86,9 @@ def record_call(unit: Unit, capability: str, context: Context, outcome: str) -> 
 
 def seal(connection: Connection) -> int:
     """Close up to 5,000 open rows into the next block; how many were closed."""
-    rows = connection.execute(select(audit_rows).where(_unsealed).order_by(audit_rows.c.id).limit(_BLOCK_ROWS)).all()
+    rows = connection.execute(
+        select(audit_rows).where(audit_rows.c.block.is_(None)).order_by(audit_rows.c.id).limit(_BLOCK_ROWS)
+    ).all()
     if not rows:
         return 0
     newest = connection.execute(select(audit_blocks).order_by(audit_blocks.c.seq.desc()).limit(1)).one_or_none()

@@ -235,16 +235,29 @@ class Store:
         await future
 
     def commit_soon(self, unit: Unit) -> None:
-        """Commit the unit with the next one that somebody waits for, or in a moment; a failure is logged.
+        """Commit the unit with others of its kind, a twentieth of a second later at most; a failure is logged.
 
         For records of what was merely read: nobody waits for them, and a crash may lose the last moment's.
         """
         unit.durable = False
         self._soon.append(unit)
         if len(self._soon) >= _BATCH:
-            self._begin_committing()
+            self._commit_soon_units()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._begin_committing)
+            self._timer = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._commit_soon_units)
+
+    def _commit_soon_units(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        together = Unit(durable=False)  # nobody waits for them, so they stand and fall together
+        for unit in self._soon:
+            together.extend(unit)
+        self._soon.clear()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_log_failure)
+        self._waiting.append((together, future))
+        self._begin_committing()
 
     def _begin_committing(self) -> None:
         if self._committer is None:
@@ -252,19 +265,8 @@ class Store:
 
     async def _commit_waiting(self) -> None:
         try:
-            while self._waiting or self._soon:
-                if self._timer is not None:
-                    self._timer.cancel()
-                    self._timer = None
+            while self._waiting:
                 batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-                soon, self._soon = self._soon, []
-                if soon:
-                    together = Unit(durable=False)  # nobody waits for them, so they stand and fall together
-                    for unit in soon:
-                        together.extend(unit)
-                    future = asyncio.get_running_loop().create_future()
-                    future.add_done_callback(_log_failure)
-                    batch.append((together, future))
                 await self._commit_batch(batch)
         finally:
             self._committer = None
@@ -293,7 +295,8 @@ class Store:
 
     async def close(self) -> None:
         """Finish what is being committed and let go of the database."""
-        self._begin_committing()
+        if self._soon:
+            self._commit_soon_units()
         while self._committer is not None:
             with contextlib.suppress(Exception):
                 await self._committer

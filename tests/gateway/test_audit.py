@@ -7,10 +7,9 @@ from sqlalchemy import Connection, delete, select, update
 
 from gateway import audit
 from gateway.audit import audit_rows
-from gateway.capabilities.offers import put_offers
 from gateway.errors import Forbidden
-from gateway.store import Unit
 from tests.fixtures.world import World, partner, person
+from tests.waiting import wait_for
 
 ME = "wechat:gh:me"
 
@@ -20,12 +19,14 @@ def rows(connection: Connection) -> list[tuple[str, str, str]]:
     return [(row.principal, row.capability, row.outcome) for row in found]
 
 
-async def written(world: World) -> list[tuple[str, str, str]]:
-    """The rows once those of mere reads are written too: any commit takes them along."""
-    unit = Unit()
-    put_offers(unit, list(world.platform.catalog.current)[:1], world.clock())
-    await world.platform.store.commit(unit)
-    return await world.platform.store.read(rows)
+async def written(world: World, count: int) -> list[tuple[str, str, str]]:
+    """The rows once there are so many: those of mere reads are written a moment later."""
+
+    async def there() -> list[tuple[str, str, str]] | None:
+        found = await world.platform.store.read(rows)
+        return found if len(found) >= count else None
+
+    return await wait_for(there) or []
 
 
 async def test_reads_writes_and_refusals_are_all_recorded(world: World) -> None:
@@ -34,7 +35,7 @@ async def test_reads_writes_and_refusals_are_all_recorded(world: World) -> None:
     await world.call(person(ME), "orders.list")
     with pytest.raises(Forbidden):
         await world.call(partner("shop", "orders:read"), "orders.place", account="partner:shop:x", offer="TM-MUSIC-10")
-    assert [row[1:] for row in await written(world)] == [
+    assert [row[1:] for row in await written(world, 3)] == [
         ("orders.place", "ok"), ("orders.list", "ok"), ("orders.place", "forbidden"),
     ]  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from config.settings import Settings
 from gateway.capabilities.interactions import record
 from gateway.capabilities.recommendations.items import usage_items
@@ -18,6 +20,7 @@ from gateway.capabilities.recommendations.schemas import (
 )
 from gateway.capabilities.subscribers import facts_of
 from gateway.capability import CapabilitySet, Context, Effect, Subject
+from gateway.subject import SubjectRecord
 
 recommendations = CapabilitySet("recommendations")
 
@@ -36,8 +39,8 @@ async def list(request: ListRecommendations, ctx: Context) -> RecommendationList
     subject = ctx.subject
     ranker = ctx.part(LiveRanker).current
     items = {} if subject is None else usage_items(subject.usage, subject.traffic_used_pct or 0)
-    declined = frozenset() if subject is None else subject.declined
-    ranked = ranker.rank(facts_of(subject), items, declined, request.limit, request.place, ctx.now)
+    passed_over = _had_or_declined(subject, items, ranker)
+    ranked = ranker.rank(facts_of(subject), items, passed_over, request.limit, request.place, ctx.now)
     shown = ctx.ids()
     base = ctx.part(Settings).public_url
     answer = RecommendationList(
@@ -60,6 +63,13 @@ async def feedback(request: GiveFeedback, ctx: Context) -> FeedbackTaken:
     """Note a click, or that the subject is not interested: the offer then stays away for 90 days."""
     record(ctx, request.kind, [request.offer], place=request.place, impression=request.impression)
     return FeedbackTaken(request.kind, request.offer)
+
+
+def _had_or_declined(subject: SubjectRecord | None, items: Mapping[str, float], ranker: Ranker) -> frozenset[str]:
+    """Offers that are no news to the subject: declined lately, or used already, as a film that was seen."""
+    if subject is None:
+        return frozenset()
+    return subject.declined.union(items.keys() & ranker.catalog.by_code.keys())
 
 
 def _view(ranked: Ranked, impression: str, ranker: Ranker, base: str, locale: str) -> Recommendation:

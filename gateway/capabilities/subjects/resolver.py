@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    BindParameter,
     Connection,
     String,
     bindparam,
@@ -30,6 +29,7 @@ from gateway.capabilities.orders import is_open, orders, subscriptions
 from gateway.capabilities.subscribers import Profile, profiles, subscribers
 from gateway.kit.clock import Clock
 from gateway.store import Instant, Loader, Store
+from gateway.store.keys import numbers, packed, texts
 from gateway.subject import SubjectRecord
 
 _profile = msgspec.json.Decoder(Profile)
@@ -49,7 +49,7 @@ class Subjects:
         return await self._loader.get(account)
 
     def _fetch(self, connection: Connection, accounts: Sequence[str]) -> dict[str, SubjectRecord]:
-        bound = connection.execute(_BOUND, {"accounts": list(accounts)}).all()
+        bound = connection.execute(_BOUND, {"accounts": packed(accounts)}).all()
         facts = _facts(connection, sorted({row.subscriber_id for row in bound}), self._clock)
         return {row.account: _record(row, facts[row.subscriber_id]) for row in bound}
 
@@ -70,10 +70,10 @@ _BOUND = (
     )
     .join(subscribers, subscribers.c.id == bindings.c.subscriber_id)
     .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
-    .where(bindings.c.ended_at.is_(None), bindings.c.account.in_(bindparam("accounts", expanding=True)))
+    .where(bindings.c.ended_at.is_(None), bindings.c.account.in_(texts("accounts")))
 )  # fmt: skip
 
-_ids: BindParameter[list[int]] = bindparam("ids", expanding=True)
+_ids = numbers("ids")
 _no_text = cast(null(), String)
 # One statement, so that all facts are of one moment: what is decided on them carries the order count, which changes
 # with the next order, and so a decision on old facts clashes.
@@ -100,7 +100,7 @@ def _facts(connection: Connection, ids: Sequence[int], clock: Clock) -> dict[int
     facts: dict[int, _Facts] = defaultdict(_Facts)
     if not ids:
         return facts
-    parameters = {"ids": list(ids), "declined_after": clock() - DECLINED_FOR}
+    parameters = {"ids": packed(ids), "declined_after": clock() - DECLINED_FOR}
     for subscriber_id, kind, text, number in connection.execute(_FACTS, parameters):
         of_one = facts[subscriber_id]
         if kind == "held":

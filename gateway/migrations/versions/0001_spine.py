@@ -39,16 +39,8 @@ def upgrade() -> None:
         sa.Column("block", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_rows")),
     )
-    op.create_index("ix_audit_rows_block", "audit_rows", ["block"], unique=False)
+    op.create_index("ix_audit_rows_block_id", "audit_rows", ["block", "id"], unique=False)
     op.create_index("ix_audit_rows_subscriber_id", "audit_rows", ["subscriber_id"], unique=False)
-    op.create_index(
-        "ix_audit_rows_unsealed",
-        "audit_rows",
-        ["id"],
-        unique=False,
-        postgresql_where=sa.text("block IS NULL"),
-        sqlite_where=sa.text("block IS NULL"),
-    )
     op.create_table(
         "code_tries",
         sa.Column("code_id", sa.String(length=36), nullable=False),
