@@ -48,8 +48,12 @@ class CreatePartner(Struct, frozen=True):
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Meta(max_length=50)]
     origins: Annotated[list[Origin], Meta(max_length=50)] = []
-    per_second: Annotated[int | None, Meta(description="Calls per second; null: the usual number.")] = None
-    per_day: Annotated[int | None, Meta(description="Calls per day; null: the usual number.")] = None
+    per_second: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="Calls per second; null: the usual number.")
+    ] = None
+    per_day: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000_000)] | None, Meta(description="Calls per day; null: the usual number.")
+    ] = None
 
 
 class PartnerRef(Struct, frozen=True):
