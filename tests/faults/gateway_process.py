@@ -144,9 +144,10 @@ class Stage:
             numbers.append(number)
         return numbers
 
-    async def partner(self, id: str) -> Credentials:
-        """A new partner with every scope a partner may have."""
-        made: Credentials = await self.world.call(OPERATOR, "partners.create", id=id, name=id, scopes=SCOPES)
+    async def partner(self, id: str, *more_scopes: str) -> Credentials:
+        """A new partner with every scope a partner needs, and more where told."""
+        scopes = [*SCOPES, *more_scopes]
+        made: Credentials = await self.world.call(OPERATOR, "partners.create", id=id, name=id, scopes=scopes)
         return made
 
     async def boss_faults(self, **faults: Any) -> None:
