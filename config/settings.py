@@ -146,7 +146,7 @@ class WorkerSettings(BaseModel):
     """Longest wait after the first failed attempt; it doubles with each further one."""
     retry_longest: Seconds = timedelta(minutes=10)
     """Longest wait between two attempts."""
-    attempts: int = Field(default=12, ge=1)
+    attempts: int = Field(default=30, ge=1)
     """Failed attempts after which work is parked until an operator replays it."""
 
 
@@ -204,8 +204,6 @@ class Settings(BaseSettings):
     """Port to listen on; 0 takes any free one."""
     public_url: str = "http://127.0.0.1:8000"
     """Address under which others reach this gateway, without a slash at the end; also the issuer of its tokens."""
-    workers: int = Field(default=1, ge=1)
-    """Gateway processes."""
     deadline: Seconds = timedelta(seconds=4.5)
     """Time within which a request or chat message is answered; slower work answers later."""
     partner_token_ttl: Seconds = timedelta(minutes=15)

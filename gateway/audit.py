@@ -91,9 +91,7 @@ def seal(connection: Connection) -> int:
     ).all()
     if not rows:
         return 0
-    newest = connection.execute(select(audit_blocks).order_by(audit_blocks.c.seq.desc()).limit(1)).one_or_none()
-    last = None if newest is None else Head(newest.seq, newest.hash)
-    block = seal_block(last, [entry_digest(_entry(row)) for row in rows])
+    block = seal_block(newest(connection), [entry_digest(_entry(row)) for row in rows])
     connection.execute(
         insert(audit_blocks).values(
             seq=block.seq, previous=block.previous, digests=b"".join(block.digests), hash=block.hash
@@ -101,6 +99,12 @@ def seal(connection: Connection) -> int:
     )
     connection.execute(update(audit_rows).where(audit_rows.c.id.in_([row.id for row in rows])).values(block=block.seq))
     return len(rows)
+
+
+def newest(connection: Connection) -> Head | None:
+    """The newest block, worth noting down outside of the database; None before the first."""
+    row = connection.execute(select(audit_blocks).order_by(audit_blocks.c.seq.desc()).limit(1)).one_or_none()
+    return None if row is None else Head(row.seq, row.hash)
 
 
 def verify(connection: Connection, head: Head | None = None) -> Break | None:

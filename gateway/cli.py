@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import Coroutine
@@ -14,6 +15,7 @@ import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
+from auth.audit_chain import Head
 from auth.keys import KeyRing, KeysRefused
 from auth.principal import Principal
 from config.settings import Settings
@@ -49,7 +51,9 @@ def main() -> None:
     try:
         app()
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        problems = "; ".join(
+            ": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"]))) for one in error.errors()
+        )
         _fail(f"settings: {problems}")
     except (KeysRefused, FileNotFoundError) as error:
         _fail(str(error))
@@ -179,7 +183,11 @@ def capabilities() -> None:
     from gateway.platform import SETS
 
     for one in catalogue(*SETS).values():
-        _out.print(f"{one.name:32} {one.method:5} {one.path:36} {one.need.scope:24} {one.summary}", markup=False)
+        _out.print(
+            f"{one.name:32} {one.method:5} {one.path:36} {one.need.scope:24} {one.summary}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @outbox_app.command("dead")
@@ -210,19 +218,34 @@ def outbox_replay(
 
 
 @audit_app.command("verify")
-def audit_verify() -> None:
-    """Check that no row of a sealed block was changed, taken out or slipped in."""
+def audit_verify(
+    head: Annotated[
+        str | None, typer.Option(help="Newest block as noted earlier, SEQ:HASH: shows a cut-off end.")
+    ] = None,
+) -> None:
+    """Check that no row of a sealed block was changed, taken out or slipped in; print the newest block to note down."""
+    noted = _head(head)
 
     async def work() -> Any:
         store = open_store(_settings().database_url.get_secret_value())
-        broken = await store.read(audit.verify)
+        broken, newest = await store.read(audit.verify, noted), await store.read(audit.newest)
         await store.close()
-        return broken
+        return broken, newest
 
-    broken = _run(work())
+    broken, newest = _run(work())
     if broken is not None:
         _fail(f"block {broken.seq} is not what was written: {broken.reason}")
-    _out.print("the audit log is whole")
+    note = "" if newest is None else f"; newest block {newest.seq}:{newest.hash.hex()}"
+    _out.print(f"the audit log is whole{note}", soft_wrap=True)
+
+
+def _head(text: str | None) -> Head | None:
+    if text is None:
+        return None
+    seq, _, digest = text.partition(":")
+    if not seq.isdecimal() or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        _fail("--head takes SEQ:HASH as an earlier `tuila audit verify` printed it")
+    return Head(int(seq), bytes.fromhex(digest))
 
 
 @keys_app.command("create")
@@ -230,7 +253,9 @@ def keys_create() -> None:
     """Make the key file of a production installation, on purpose."""
     settings = _settings()
     KeyRing.create(settings.key_file, environment=settings.environment)
-    _out.print(f"made {settings.key_file}: back it up; without it phone numbers cannot be read", markup=False)
+    _out.print(
+        f"made {settings.key_file}: back it up; without it phone numbers cannot be read", markup=False, soft_wrap=True
+    )
 
 
 if __name__ == "__main__":

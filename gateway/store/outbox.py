@@ -89,7 +89,7 @@ class RetryPolicy:
 
     first: timedelta = timedelta(seconds=1)
     longest: timedelta = timedelta(minutes=10)
-    attempts: int = 12
+    attempts: int = 30
 
     def delay(self, attempt: int, fraction: float) -> timedelta:
         """The wait after failed `attempt` (from 1); `fraction` in 0..1 picks a point in the upper half of the step."""

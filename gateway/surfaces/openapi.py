@@ -72,6 +72,7 @@ def document(capabilities: Iterable[Capability], *, title: str, version: str, se
     """The OpenAPI 3.1 document as plain data."""
     declared = list(capabilities)
     types = [one.request for one in declared] + [one.answer for one in declared]
+    _refuse_same_names(types)
     _, components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
     paths: dict[str, dict[str, Any]] = {}
     for capability in declared:
@@ -176,6 +177,13 @@ def _responses(capability: Capability) -> dict[str, Any]:
         problem = {"schema": {"$ref": _TEMPLATE.format(name="Problem")}}
         responses[str(status)] = {"description": words, "content": {"application/problem+json": problem}}
     return responses
+
+
+def _refuse_same_names(types: Iterable[type[Any]]) -> None:
+    seen: dict[str, type[Any]] = {}
+    for kind in types:
+        if seen.setdefault(_name(kind), kind) is not kind:
+            raise TypeError(f"two types are called {_name(kind)}; the document names each type by its class")
 
 
 def _name(kind: type[Any]) -> str:

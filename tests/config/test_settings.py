@@ -86,12 +86,12 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_defaults(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "tuila.toml"
-    file.write_text("port = 1\nworkers = 2\n[limits.codes]\ntries = 3\nlifetime = 120\n", "utf-8")
+    file.write_text('port = 1\nhost = "0.0.0.0"\n[limits.codes]\ntries = 3\nlifetime = 120\n', "utf-8")
     monkeypatch.setenv("TUILA_CONFIG", str(file))
     monkeypatch.setenv("TUILA_PORT", "9000")
     monkeypatch.setenv("TUILA_LIMITS__CODES__LIFETIME", "PT3M")
     settings = Settings()
-    assert (settings.port, settings.workers) == (9000, 2)
+    assert (settings.port, settings.host) == (9000, "0.0.0.0")
     assert (settings.limits.codes.tries, settings.limits.codes.lifetime) == (3, timedelta(minutes=3))
     assert settings.limits.codes.number_per_hour == 5
 

@@ -209,7 +209,7 @@ async def end(request: EndBinding, ctx: Context) -> Ended:
 def _account(ctx: Context) -> str:
     if ctx.account is None:
         raise Forbidden(
-            {"zh": "请指明要绑定的账号", "en": "name the account to bind (Tuila-Account), or call with one of your own"}
+            {"zh": "请指明要绑定的账号", "en": "name the account to bind (Tuila-User), or call with one of your own"}
         )
     return ctx.account
 
