@@ -46,7 +46,11 @@ RULES = (
         "recommend,recommendations,suggest,offers,what do you recommend",
         (r"(?:请|给我|帮我|再)*推荐(?:一下|几个|点|些|一些)?(?:业务|套餐|优惠|的)?(?:吧|呗|吗)?",),
     ),
-    Rule("why", "为什么推荐,为什么推荐这个,为什么给我推荐,推荐理由,why,why this,why these"),
+    Rule(
+        "why",
+        "为什么,为啥,为什么推荐,推荐理由,why,why this,why these",
+        (r".*(?:为什么|为啥|为何|怎么).*推荐.*", r"why\b.*\b(?:recommend|show|offer).*"),
+    ),
     Rule("yes", "是,是的,确认,确定,同意,确认订购,确认办理,确认退订,确认开通,y,yes,yes please,confirm"),
     Rule("agree", "好,好的,好啊,好吧,可以,行,嗯,嗯嗯,对,对的,没问题,办吧,ok,okay,sure,yep,yeah"),
     Rule("no", "否,不,不是,不要,取消,算了,不用,不用了,不办,不办了,不订了,拒绝,n,no,no thanks,cancel,not now"),
