@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -12,7 +12,15 @@ _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.1
 
 
-async def wait_for(condition: Callable[[], T | Awaitable[T]], timeout: float = 5.0, message: str = "") -> T:
+@overload
+async def wait_for(condition: Callable[[], Awaitable[T]], timeout: float = 5.0, message: str = "") -> T: ...
+
+
+@overload
+async def wait_for(condition: Callable[[], T], timeout: float = 5.0, message: str = "") -> T: ...
+
+
+async def wait_for(condition: Callable[[], Any], timeout: float = 5.0, message: str = "") -> Any:
     """The first true value of `condition`, which may be a plain or an async function.
 
     Raises:
