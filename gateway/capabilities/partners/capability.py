@@ -45,7 +45,7 @@ class CreatePartner(Struct, frozen=True):
     """Register a partner application."""
 
     id: PartnerId
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
     scopes: Annotated[list[Scope], Meta(max_length=50)]
     origins: Annotated[list[Origin], Meta(max_length=50)] = []
     per_second: Annotated[
