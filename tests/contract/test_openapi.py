@@ -12,6 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -89,11 +90,25 @@ async def test_every_answer_is_a_documented_one(
     assert gateway.is_alive
 
 
+@pytest.mark.parametrize("text", ["\x00", "a\x00b"])
+async def test_text_that_a_database_cannot_hold_is_refused(
+    stage: Stage, gateway: Gateway, partner_headers: dict[str, str], text: str
+) -> None:
+    for path, body in (
+        ("/v1/orders", {"offer": "TM-SMS-5", "partner_ref": text}),
+        ("/v1/orders", {"offer": "TM-SMS-5", "attribution": {"impression": text}}),
+        ("/v1/partners", {"id": "other", "name": text, "scopes": []}),
+    ):
+        async with stage.http.post(gateway.url + path, json=body, headers=partner_headers) as response:
+            assert response.status == 400, await response.text()
+
+
 def failures_of(url: str, headers: dict[str, str], mode: GenerationMode) -> list[str]:
     """What broke the contract, an entry for each operation that did."""
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     found = []
     for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result
         operation = result.ok()
 
         @settings(
