@@ -121,9 +121,11 @@ class OutboxWorker:
         self._poll = poll
         self._chance = chance
         self._running: set[asyncio.Task[None]] = set()
+        self._held: dict[str, datetime] = {}  # job id → when its lease runs out
 
     async def run(self) -> None:
         """Work until cancelled. Cancelling lets the leases run out; nothing is lost by it."""
+        renewing = asyncio.create_task(self._renew())
         try:
             while True:
                 self._store.work_arrived.clear()
@@ -131,6 +133,7 @@ class OutboxWorker:
                 if not took:
                     await self._idle()
         finally:
+            renewing.cancel()
             for task in self._running:
                 task.cancel()
 
@@ -148,12 +151,14 @@ class OutboxWorker:
         if free == 0:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             return True
+        now = self._clock()
         try:
-            jobs = await self._store.write(lease_due, self._kinds(), self._clock(), self._lease, free)
+            jobs = await self._store.write(lease_due, self._kinds(), now, self._lease, free)
         except StoreUnavailable as error:
             _log.warning("store unavailable", error=str(error))
             return False
         for job in jobs:
+            self._held[job.id] = now + self._lease
             task = asyncio.create_task(self._handle(job))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -164,7 +169,27 @@ class OutboxWorker:
             timeout = self._poll.total_seconds() * (0.5 + self._chance() / 2)
             await asyncio.wait_for(self._store.work_arrived.wait(), timeout)
 
+    async def _renew(self) -> None:
+        """Keep what is being worked on leased, however long it takes: two at one job would do its work twice."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            held, until = dict(self._held), self._clock() + self._lease
+            if not held:
+                continue
+            try:
+                await self._store.write(renew_leases, held, until)
+            except StoreUnavailable as error:
+                _log.warning("store unavailable", error=str(error))
+                continue
+            self._held.update({job: until for job, end in held.items() if self._held.get(job) == end})
+
     async def _handle(self, job: Job) -> None:
+        try:
+            await self._try(job)
+        finally:
+            self._held.pop(job.id, None)
+
+    async def _try(self, job: Job) -> None:
         unit = Unit()
         try:
             await self._handlers[job.kind](job, unit)
@@ -217,6 +242,13 @@ def lease_due(connection: Connection, kinds: Sequence[str], now: datetime, lease
         taken = update(outbox).where(outbox.c.id.in_([row.id for row in rows]))
         connection.execute(taken.values(due_at=now + lease, attempts=outbox.c.attempts + 1))
     return [Job(row.id, row.kind, row.body.encode(), row.attempts + 1, row.trace_id, row.created_at) for row in rows]
+
+
+def renew_leases(connection: Connection, held: Mapping[str, datetime], until: datetime) -> None:
+    """Move the end of leases to `until`. A row whose lease does not end as `held` says is another's, or done with."""
+    for end in set(held.values()):
+        ids = [job for job, its_end in held.items() if its_end == end]
+        connection.execute(update(outbox).where(outbox.c.id.in_(ids), outbox.c.due_at == end).values(due_at=until))
 
 
 class DeadLetter(NamedTuple):
