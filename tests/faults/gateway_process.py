@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from adapters.boss import sandbox as boss_sandbox
+from adapters.sandbox_http import Handler
 from adapters.sms import sandbox as sms_sandbox
 from adapters.wechat import sandbox as wechat_sandbox
 from adapters.wechat.platform.account import Account
@@ -51,28 +53,28 @@ class Gateway:
         self.start_seconds: list[float] = []
         self._starts = starts
         self._environment = environment
-        self._pid = 0
+        self.pid = 0
 
     async def start(self) -> None:
         """Start it, and return when it answers."""
         begun = time.perf_counter()
-        self._pid = self._starts.start({**self._environment, "TUILA_PORT": str(self.port)}, self.log)
+        self.pid = self._starts.start({**self._environment, "TUILA_PORT": str(self.port)}, self.log)
         await wait_for(self._answers, timeout=60, message=f"the gateway on port {self.port} answers")
         self.start_seconds.append(time.perf_counter() - begun)
 
     async def kill(self) -> None:
         """SIGKILL it, and return when it is gone."""
-        os.kill(self._pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         await wait_for(lambda: not self.is_alive, timeout=20, message="the killed gateway is gone")
-        self._pid = 0
+        self.pid = 0
 
     @property
     def is_alive(self) -> bool:
         """Whether its process runs."""
-        if self._pid == 0:
+        if self.pid == 0:
             return False
         try:
-            os.kill(self._pid, 0)
+            os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
         return True
@@ -102,6 +104,8 @@ class Stage:
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
         self._starts = starts
         self.retry_after = 0.0
+        self.asked: Counter[str] = Counter()
+        """Requests to the chat platform, by path."""
         self._redis_url = redis_url
         self._exits = contextlib.AsyncExitStack()
         self._gateways: list[Gateway] = []
@@ -116,9 +120,9 @@ class Stage:
             boss_sandbox.make_app(self.folder / "ledger.sqlite3", BOSS_KEY, rng=Random(seed))
         )
         self.sms_url = await self._serve(sms_sandbox.make_app(SMS_KEY))
-        self.wechat_url = await self._serve(
-            wechat_sandbox.make_app(self.account, retry_after=retry_after, people=openids, rng=Random(seed))
-        )
+        wechat = wechat_sandbox.make_app(self.account, retry_after=retry_after, people=openids, rng=Random(seed))
+        wechat.middlewares.append(self._count)
+        self.wechat_url = await self._serve(wechat)
 
     def gateway(self, **environment: str) -> Gateway:
         """A gateway of this installation, not started yet. The account's callbacks go to the one made last."""
@@ -209,6 +213,11 @@ class Stage:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.asked[request.path] += 1
+        return await handler(request)
 
     def _environment(self) -> dict[str, str]:
         redis = {} if self._redis_url is None else {"TUILA_REDIS_URL": self._redis_url}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -49,7 +50,7 @@ async def test_answers_that_are_lost_slow_or_refused_for_a_while_double_nothing(
             findings = await check_books(stage, server.promised)
         finally:
             await server.close()
-    assert findings == Findings({"completed": 3 * PEOPLE}, findings.requests, 3 * PEOPLE)
+    assert findings == Findings(Counter(completed=3 * PEOPLE), findings.requests, 3 * PEOPLE)
 
 
 async def order_and_confirm(stage: Stage, server: PartnerServer, offer: str) -> None:
