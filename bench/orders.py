@@ -123,9 +123,10 @@ def _postgresql_writer(app: Any, url: str) -> Any:
     pools: list[asyncpg.Pool] = []
     statements = [_insert(table, "$") for table in _TABLES]
 
-    @app.before_server_start
     async def connect(_app: Any) -> None:
         pools.append(await asyncpg.create_pool(url.replace("+asyncpg", ""), min_size=8, max_size=8))
+
+    app.before_server_start(connect)
 
     async def write(found: list[tuple[Any, ...]]) -> None:
         async with pools[0].acquire() as connection, connection.transaction():

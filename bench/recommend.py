@@ -79,8 +79,8 @@ def _one_answer(port: int, token: str) -> bytes:
 def main() -> None:
     """Measure on SQLite, the default store."""
     if sys.argv[1:2] == ["serve"]:
-        _, _, side, url, folder = sys.argv
-        uvloop.run(_serve(side, url, Path(folder)))
+        side, database, place = sys.argv[2:]
+        uvloop.run(_serve(side, database, Path(place)))
         return
     with tempfile.TemporaryDirectory(prefix="tuila-bench-", dir=os.environ.get("BENCH_DIR")) as place:
         url, folder = f"sqlite:///{place}/bench.db", Path(place)

@@ -98,7 +98,7 @@ def _messages() -> Iterator[bytes]:
             f"<MsgType><![CDATA[text]]></MsgType><Content><![CDATA[推荐]]></Content><MsgId>{next(_ids)}</MsgId></xml>"
         )
         sealed = codec.encrypt(plain.encode(), random16=secrets.token_bytes(16))
-        cipher = sealed.decode() if isinstance(sealed, bytes) else sealed
+        cipher = sealed.decode()
         body = f"<xml><ToUserName><![CDATA[{ACCOUNT}]]></ToUserName><Encrypt><![CDATA[{cipher}]]></Encrypt></xml>"
         query = (
             f"signature={_sha1(TOKEN, now, nonce)}&timestamp={now}&nonce={nonce}&openid=o{number}"
