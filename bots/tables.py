@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, String, Table, Text, select
 
 from bots.conversation import State
 from gateway.store import Instant, Unit, metadata
+from gateway.store.at_once import AtOnce
 from gateway.store.keys import packed, texts
 
 conversations = Table(
@@ -22,14 +23,14 @@ conversations = Table(
 
 _decode = msgspec.json.Decoder(State).decode
 _encode = msgspec.json.Encoder().encode
-_OF_ACCOUNTS = select(conversations.c.account, conversations.c.state).where(
-    conversations.c.account.in_(texts("accounts"))
+_OF_ACCOUNTS = AtOnce(
+    select(conversations.c.account, conversations.c.state).where(conversations.c.account.in_(texts("accounts")))
 )
 
 
 def fetch_states(connection: Connection, accounts: Sequence[str]) -> dict[str, State]:
     """The states of those accounts that have one."""
-    rows = connection.execute(_OF_ACCOUNTS, {"accounts": packed(accounts)})
+    rows = _OF_ACCOUNTS.rows(connection, {"accounts": packed(accounts)})
     return {account: _decode(state) for account, state in rows}
 
 

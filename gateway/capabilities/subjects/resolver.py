@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -29,6 +29,7 @@ from gateway.capabilities.orders import is_open, orders, subscriptions
 from gateway.capabilities.subscribers import Profile, profiles, subscribers
 from gateway.kit.clock import Clock
 from gateway.store import Instant, Loader, Store
+from gateway.store.at_once import AtOnce
 from gateway.store.keys import numbers, packed, texts
 from gateway.subject import SubjectRecord
 
@@ -49,9 +50,20 @@ class Subjects:
         return await self._loader.get(account)
 
     def _fetch(self, connection: Connection, accounts: Sequence[str]) -> dict[str, SubjectRecord]:
-        bound = connection.execute(_BOUND, {"accounts": packed(accounts)}).all()
+        bound = [_Bound(*row) for row in _BOUND.rows(connection, {"accounts": packed(accounts)})]
         facts = _facts(connection, sorted({row.subscriber_id for row in bound}), self._clock)
         return {row.account: _record(row, facts[row.subscriber_id]) for row in bound}
+
+
+class _Bound(NamedTuple):
+    account: str
+    binding_id: str
+    subscriber_id: int
+    ref: str
+    brand: str
+    region: str
+    suspended: bool
+    profile: str | None
 
 
 @dataclass(slots=True)
@@ -63,7 +75,7 @@ class _Facts:
     order_count: int = 0
 
 
-_BOUND = (
+_BOUND = AtOnce(
     select(
         bindings.c.account, bindings.c.id.label("binding_id"), bindings.c.subscriber_id, subscribers.c.ref,
         subscribers.c.brand, subscribers.c.region, subscribers.c.suspended, profiles.c.body,
@@ -77,8 +89,11 @@ _ids = numbers("ids")
 _no_text = cast(null(), String)
 # One statement, so that all facts are of one moment: what is decided on them carries the order count, which changes
 # with the next order, and so a decision on old facts clashes.
-_FACTS = union_all(
-    select(orders.c.subscriber_id, literal("count"), _no_text, func.max(orders.c.subscriber_seq))
+_FACTS = AtOnce(union_all(
+    select(
+        orders.c.subscriber_id, literal("count").label("kind"), _no_text.label("text"),
+        func.max(orders.c.subscriber_seq).label("number"),
+    )
     .where(orders.c.subscriber_id.in_(_ids))
     .group_by(orders.c.subscriber_id),
     select(orders.c.subscriber_id, literal("open"), orders.c.offer_code, literal(0))
@@ -93,7 +108,7 @@ _FACTS = union_all(
         interactions.c.kind == "declined",
         interactions.c.at > bindparam("declined_after", type_=Instant),
     ),
-)  # fmt: skip
+))  # fmt: skip
 
 
 def _facts(connection: Connection, ids: Sequence[int], clock: Clock) -> dict[int, _Facts]:
@@ -101,7 +116,7 @@ def _facts(connection: Connection, ids: Sequence[int], clock: Clock) -> dict[int
     if not ids:
         return facts
     parameters = {"ids": packed(ids), "declined_after": clock() - DECLINED_FOR}
-    for subscriber_id, kind, text, number in connection.execute(_FACTS, parameters):
+    for subscriber_id, kind, text, number in _FACTS.rows(connection, parameters):
         of_one = facts[subscriber_id]
         if kind == "held":
             of_one.held.add(text)
@@ -116,10 +131,10 @@ def _facts(connection: Connection, ids: Sequence[int], clock: Clock) -> dict[int
     return facts
 
 
-def _record(row: Any, facts: _Facts) -> SubjectRecord:
-    profile = _NOTHING_KNOWN if row.body is None else _profile.decode(row.body)
+def _record(row: _Bound, facts: _Facts) -> SubjectRecord:
+    profile = _NOTHING_KNOWN if row.profile is None else _profile.decode(row.profile)
     return SubjectRecord(
-        identity=Subject(row.subscriber_id, row.account, row.binding_id, row.suspended),
+        identity=Subject(row.subscriber_id, row.account, row.binding_id, bool(row.suspended)),
         ref=row.ref,
         brand=row.brand,
         region=row.region,
