@@ -42,7 +42,7 @@ async def test_a_lease_is_held_by_one_and_numbers_only_rise(hot: HotState) -> No
 
 async def test_one_who_lost_the_lease_cannot_give_back_the_next_ones(hot: HotState) -> None:
     one, two = HotTokenStore(hot, "wx1"), HotTokenStore(hot, "wx1")
-    first = await one.acquire("p1", timedelta(milliseconds=1))
+    first = await one.acquire("p1", timedelta(milliseconds=200))
     assert first is not None
     while (second := await two.acquire("p2", LEASE)) is None:
         await asyncio.sleep(0)
