@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -115,6 +115,3 @@ class CodeSender:
         message = msgspec.json.decode(job.body, type=CodeMessage)
         payload = msgspec.json.decode(self._box.open(message.sealed, message.id.encode()), type=CodePayload)
         await self._sms.send(payload.phone, code_text(payload.code, payload.locale), message.id)
-
-
-CodeGenerator = Callable[[], str]

@@ -157,4 +157,4 @@ def _sale_periods(catalog: Catalog) -> tuple[list[datetime], list[int]]:
     limits = (limit for offer in catalog for limit in (offer.on_sale_from, offer.on_sale_until))
     changes = sorted({limit for limit in limits if limit is not None})
     begins = [datetime.min.replace(tzinfo=UTC), *changes]
-    return changes, [_bits(catalog, lambda offer, at=at: offer.on_sale_at(at)) for at in begins]  # type: ignore[misc]
+    return changes, [_bits(catalog, lambda offer, at=at: offer.on_sale_at(at)) for at in begins]  # type: ignore[misc] # a default argument has no type of its own
