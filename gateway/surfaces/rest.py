@@ -13,19 +13,19 @@ from sanic.exceptions import NotFound as SanicNotFound
 from sanic.exceptions import PayloadTooLarge, SanicException
 from sanic.response import HTTPResponse
 
-from auth.principal import Principal, partner_account
+from auth.principal import Principal
 from auth.signed_request import SCHEME
 from gateway.authentication import Authentication, Presented
 from gateway.capability import Capability
 from gateway.errors import BodyTooLarge, GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
 from gateway.invoke import Call, Invoker
+from gateway.surfaces.calls import checked_key, locale, user_account
 
 Server = Sanic[Any, Any]
 
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _FIELD = re.compile(r"\{(\w+)\}")
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _encode = msgspec.json.Encoder().encode
 
@@ -99,7 +99,7 @@ def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], r
         account=_account(principal, request),
         channel="web" if principal.kind in ("session", "anonymous") else "api",
         locale=locale_of(request),
-        idempotency_key=_idempotency_key(headers.get("idempotency-key")),
+        idempotency_key=checked_key(headers.get("idempotency-key")),
         origin=headers.get("origin"),
         trace_id=None if trace is None else trace[1],
     )
@@ -117,13 +117,7 @@ def _account(principal: Principal, request: Request[Any, Any]) -> str | None:
             }
         )
     user = in_header if in_query is None else in_query
-    if user is None:
-        return None
-    if principal.kind != "partner":
-        raise MalformedRequest({"zh": "只有合作方可以指明用户", "en": "only partners name a user"})
-    if not 0 < len(user) <= 100 or not user.isprintable():
-        raise MalformedRequest({"zh": "用户标识应为 1 到 100 个字符", "en": "a user's id has 1 to 100 characters"})
-    return partner_account(principal.id, user)
+    return None if user is None else user_account(principal, user)
 
 
 def is_signed(request: Request[Any, Any]) -> bool:
@@ -131,17 +125,9 @@ def is_signed(request: Request[Any, Any]) -> bool:
     return request.headers.get("authorization", "").partition(" ")[0].lower() == SCHEME.lower()
 
 
-def _idempotency_key(key: str | None) -> str | None:
-    if key is not None and not _KEY.fullmatch(key):
-        raise MalformedRequest(
-            {"zh": "Idempotency-Key 应为 1 到 200 个可见字符", "en": "Idempotency-Key has 1 to 200 visible characters"}
-        )
-    return key
-
-
 def locale_of(request: Request[Any, Any]) -> str:
-    """zh-CN unless the caller asks for English first."""
-    return "en" if request.headers.get("accept-language", "").strip().lower().startswith("en") else "zh-CN"
+    """The language the caller asks for first."""
+    return locale(request.headers.get("accept-language"))
 
 
 def _arguments(request: Request[Any, Any], path: Mapping[str, str]) -> Mapping[str, Any]:

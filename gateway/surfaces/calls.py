@@ -1,0 +1,41 @@
+"""What every surface reads of a call in the same way: the partner's user, the idempotency key, the language."""
+
+from __future__ import annotations
+
+import re
+
+from auth.principal import Principal, partner_account
+from gateway.errors import MalformedRequest
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def user_account(principal: Principal, user: str) -> str:
+    """The account of the user whom a partner names by its own id.
+
+    Raises:
+        MalformedRequest: the caller is no partner, or the id is not one.
+    """
+    if principal.kind != "partner":
+        raise MalformedRequest({"zh": "只有合作方可以指明用户", "en": "only partners name a user"})
+    if not 0 < len(user) <= 100 or not user.isprintable():
+        raise MalformedRequest({"zh": "用户标识应为 1 到 100 个字符", "en": "a user's id has 1 to 100 characters"})
+    return partner_account(principal.id, user)
+
+
+def checked_key(key: str | None) -> str | None:
+    """The idempotency key as sent.
+
+    Raises:
+        MalformedRequest: it is not 1 to 200 visible characters.
+    """
+    if key is not None and not _KEY.fullmatch(key):
+        raise MalformedRequest(
+            {"zh": "Idempotency-Key 应为 1 到 200 个可见字符", "en": "Idempotency-Key has 1 to 200 visible characters"}
+        )
+    return key
+
+
+def locale(language: str | None) -> str:
+    """`en` where the caller asks for English first (Accept-Language), else zh-CN."""
+    return "en" if (language or "").strip().lower().startswith("en") else "zh-CN"
