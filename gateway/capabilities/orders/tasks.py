@@ -14,8 +14,8 @@ from auth.phone_number import PhoneVault
 from gateway.capabilities.interactions import interactions
 from gateway.capabilities.offers import LiveCatalog, Offer
 from gateway.capabilities.orders import words
-from gateway.capabilities.orders.capability import CONFIRM_WITHIN, OrderJob
 from gateway.capabilities.orders.moving import move
+from gateway.capabilities.orders.placing import CONFIRM_WITHIN, OrderJob
 from gateway.capabilities.orders.repository import StoredOrder, get_any, get_held
 from gateway.capabilities.orders.schemas import Action
 from gateway.capabilities.orders.states import OrderState

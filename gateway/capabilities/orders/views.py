@@ -1,0 +1,49 @@
+"""Orders and subscriptions as their subscriber or partner sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.capabilities.offers import LiveCatalog
+from gateway.capabilities.orders.repository import Held, StoredOrder
+from gateway.capabilities.orders.schemas import Attribution, Order, Subscription, Transition
+from gateway.capabilities.orders.states import OrderState
+from gateway.capability import Context
+
+
+def order_view(order: StoredOrder, ctx: Context, history: Sequence[Transition] = ()) -> Order:
+    """The order in the caller's language."""
+    return Order(
+        id=order.id,
+        offer=order.offer_code,
+        name=_name(order.offer_code, ctx),
+        action=order.action,
+        price_fen=order.price_fen,
+        period=order.period,
+        state=str(order.state),
+        channel=order.channel,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+        confirm_by=order.confirm_by if order.state == OrderState.AWAITING_CONFIRMATION else None,
+        partner_ref=order.partner_ref,
+        attribution=msgspec.json.decode(order.attribution, type=Attribution),
+        history=[*history],
+    )
+
+
+def subscription_view(held: Held, ctx: Context) -> Subscription:
+    """What is held, in the caller's language."""
+    offer = ctx.part(LiveCatalog).current.by_code.get(held.offer_code)
+    if offer is None:
+        return Subscription(held.id, held.offer_code, held.offer_code, 0, "month", held.started_at, "")
+    how = offer.cancel_rule.en if ctx.locale.startswith("en") else offer.cancel_rule.zh
+    return Subscription(
+        held.id, offer.code, offer.names.to(ctx.locale), offer.price_fen, offer.period, held.started_at, how
+    )
+
+
+def _name(code: str, ctx: Context) -> str:
+    offer = ctx.part(LiveCatalog).current.by_code.get(code)
+    return code if offer is None else offer.names.to(ctx.locale)
