@@ -18,7 +18,7 @@ import msgspec
 
 from auth.policy import Need
 from auth.principal import Principal
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, PreconditionFailed
 from gateway.store import Unit
 from gateway.subject import SubjectRecord
 
@@ -83,11 +83,22 @@ class Context:
     unit: Unit
     ids: Callable[[], str]
     parts: Parts
+    expected: frozenset[int] | None = None
+    """Versions that the caller saw and means to change (If-Match); None: it did not say."""
     audit_detail: dict[str, str] = field(default_factory=dict)
 
     def part(self, kind: type[T]) -> T:
         """A long-lived piece of the platform, by its type."""
         return self.parts.get(kind)
+
+    def check_version(self, version: int) -> None:
+        """Return if the caller means to change this version of what it names.
+
+        Raises:
+            PreconditionFailed: it saw another one.
+        """
+        if self.expected is not None and version not in self.expected:
+            raise PreconditionFailed(version=version)
 
     @property
     def subscriber(self) -> SubjectRecord:
@@ -123,6 +134,16 @@ class Capability:
     def writes(self) -> bool:
         """Whether a call may change something."""
         return self.need.effect == Effect.WRITE
+
+    @property
+    def versioned(self) -> bool:
+        """Whether its answer has a `version`, which HTTP tells as an ETag."""
+        return "version" in getattr(self.answer, "__struct_fields__", ())
+
+    @property
+    def checks_version(self) -> bool:
+        """Whether it changes something versioned that the caller names: it then calls `Context.check_version`."""
+        return self.writes and self.versioned and "{" in self.path
 
 
 class CapabilitySet:

@@ -6,6 +6,7 @@ GatewayError
 ├── Forbidden 403             known, but may not do this
 ├── NotFound 404
 ├── Conflict 409
+├── PreconditionFailed 412    it has changed since the caller looked
 ├── BodyTooLarge 413
 ├── KeyReused 422             same idempotency key, another body
 ├── TooManyRequests 429
@@ -100,6 +101,14 @@ class Conflict(GatewayError):
     status = 409
     code = "conflict"
     title = {"zh": "与当前状态冲突", "en": "Conflict with the current state"}
+
+
+class PreconditionFailed(GatewayError):
+    """It is not the version that the caller saw (If-Match); `version` is the one it has now."""
+
+    status = 412
+    code = "precondition-failed"
+    title = {"zh": "内容已被修改，请重新读取", "en": "It has changed since you read it"}
 
 
 class BodyTooLarge(GatewayError):

@@ -8,7 +8,7 @@ unique constraint says that somebody else was first, the capability runs again f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -29,12 +29,14 @@ from gateway.errors import (
     KeyReused,
     MalformedRequest,
     NotFound,
+    PreconditionFailed,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
 from gateway.idempotency import IdempotencyRecord, IdempotencyRecords, Key
 from gateway.kit.clock import Clock
+from gateway.quota import Window
 from gateway.store import Clash, Store, StoreUnavailable, Unit
 from gateway.subject import SubjectRecord, SubjectResolver
 
@@ -60,13 +62,17 @@ class Call:
     origin: str | None = None
     trace_id: str | None = None
     deadline: timedelta = timedelta(seconds=30)
+    expected: frozenset[int] | None = None
+    """Versions that the caller saw of what it means to change (If-Match); None: any."""
+    windows: Sequence[Window] = ()
+    """Set by the invoker: the windows of the quota that the call was counted in."""
 
 
 class Quota(Protocol):
     """Counts calls against what the principal may make."""
 
-    async def take(self, principal: Principal, now: datetime) -> float | None:
-        """None if the call is within quota, else the seconds until the next one is."""
+    async def take(self, principal: Principal, now: datetime) -> Sequence[Window]:
+        """The windows the call was counted in. If the last one is over, so is the quota."""
 
 
 class Invoker:
@@ -105,12 +111,14 @@ class Invoker:
         now = self._clock()
         context = Context(
             call.principal, call.account or call.principal.account, None, call.channel, call.locale, now, now + call.deadline,
-            call.trace_id or self._ids(), call.idempotency_key, call.origin, Unit(), self._ids, self._parts,
+            call.trace_id or self._ids(), call.idempotency_key, call.origin, Unit(), self._ids, self._parts, call.expected,
         )  # fmt: skip
         try:
             await self._authorise(capability, call, context)
-            await self._take_quota(context)
+            await self._take_quota(call, context)
             request = _decode(capability, call.payload)
+            if call.expected is not None and not capability.checks_version:
+                raise MalformedRequest({"zh": "这个请求不支持 If-Match", "en": "this call takes no If-Match"})
             key = self._key(capability, call, context)
             return await self._run(capability, request, key, context)
         except GatewayError as error:
@@ -149,10 +157,10 @@ class Invoker:
             return None
         return await self._subjects.resolve(account)
 
-    async def _take_quota(self, context: Context) -> None:
-        wait = await self._quota.take(context.principal, context.now)
-        if wait is not None:
-            raise TooManyRequests(retry_after=wait)
+    async def _take_quota(self, call: Call, context: Context) -> None:
+        windows = call.windows = await self._quota.take(context.principal, context.now)
+        if windows and windows[-1].is_over:
+            raise TooManyRequests(retry_after=windows[-1].resets_in)
 
     def _key(self, capability: Capability, call: Call, context: Context) -> Key | None:
         if call.idempotency_key is None or not capability.writes:
@@ -234,7 +242,9 @@ def _replay(capability: Capability, record: IdempotencyRecord, fingerprint: byte
     raise refusal(kept.detail, **kept.extra)
 
 
-_OWN_REFUSALS: tuple[type[GatewayError], ...] = (MalformedRequest, NotFound, Conflict, Forbidden, TooManyRequests)
+_OWN_REFUSALS: tuple[type[GatewayError], ...] = (
+    MalformedRequest, NotFound, Conflict, Forbidden, PreconditionFailed, TooManyRequests,
+)  # fmt: skip
 
 
 def _decode(capability: Capability, payload: bytes | Mapping[str, Any] | msgspec.Struct) -> msgspec.Struct:

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from auth.principal import Principal
 from config.settings import QuotaSettings
 from gateway.store.hot import HotState
+
+
+class Window(NamedTuple):
+    """One window of time that a call was counted in."""
+
+    name: str
+    """What the window is called to the caller: second, minute, day."""
+    limit: int
+    """Calls that fit in."""
+    seconds: int
+    """How long it is."""
+    used: int
+    """Calls counted in it so far, this one included."""
+    resets_in: int
+    """Seconds until the next one begins."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this call is one too many."""
+        return self.used > self.limit
 
 
 class PartnerQuotas(Protocol):
@@ -25,27 +46,27 @@ class CountedQuota:
         self._settings = settings
         self._partners = partners
 
-    async def take(self, principal: Principal, now: datetime) -> float | None:
-        """None if the call is within quota, else the seconds until the next window begins."""
+    async def take(self, principal: Principal, now: datetime) -> Sequence[Window]:
+        """The windows the call was counted in, none for who is not counted. If the last one is over, so is the quota."""
         second = int(now.timestamp())
         if principal.kind == "operator":
-            return None
+            return ()
         if principal.kind == "partner":
             return await self._take_partner(principal.id, second)
         limit = self._settings.account_per_minute
         if principal.kind == "anonymous":
             limit = self._settings.anonymous_per_minute
-        return await self._take(f"{principal.kind}:{principal.id}", second, 60, limit)
+        return (await self._take(f"{principal.kind}:{principal.id}", second, "minute", 60, limit),)
 
-    async def _take_partner(self, partner_id: str, second: int) -> float | None:
+    async def _take_partner(self, partner_id: str, second: int) -> Sequence[Window]:
         agreed = await self._partners.quota(partner_id)
         usual = (self._settings.partner_per_second, self._settings.partner_per_day)
         per_second, per_day = agreed or usual
         owner = f"partner:{partner_id}"
-        wait = await self._take(owner, second, 1, per_second)
-        return wait if wait is not None else await self._take(owner, second, 86_400, per_day)
+        burst = await self._take(owner, second, "second", 1, per_second)
+        return (burst,) if burst.is_over else (burst, await self._take(owner, second, "day", 86_400, per_day))
 
-    async def _take(self, owner: str, second: int, window: int, limit: int) -> float | None:
-        number, into = divmod(second, window)
-        used = await self._hot.count(f"quota:{window}:{owner}:{number}", window + 1)
-        return None if used <= limit else float(window - into)
+    async def _take(self, owner: str, second: int, name: str, length: int, limit: int) -> Window:
+        number, into = divmod(second, length)
+        used = await self._hot.count(f"quota:{length}:{owner}:{number}", length + 1)
+        return Window(name, limit, length, used, length - into)

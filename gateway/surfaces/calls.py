@@ -8,6 +8,8 @@ from auth.principal import Principal, partner_account
 from gateway.errors import MalformedRequest
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_TAGS = re.compile(r'(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*')
+_VERSION_TAG = re.compile(r'(?<!W/)"([0-9]{1,9})"')
 
 
 def user_account(principal: Principal, user: str) -> str:
@@ -34,6 +36,19 @@ def checked_key(key: str | None) -> str | None:
             {"zh": "Idempotency-Key 应为 1 到 200 个可见字符", "en": "Idempotency-Key has 1 to 200 visible characters"}
         )
     return key
+
+
+def expected_versions(if_match: str | None) -> frozenset[int] | None:
+    """The versions named by If-Match (RFC 9110 §13.1.1), which no weak tag names; None where any will do.
+
+    Raises:
+        MalformedRequest: it is no list of entity tags.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    if len(if_match) > 500 or not _TAGS.fullmatch(if_match.strip()):
+        raise MalformedRequest({"zh": "If-Match 应为 ETag 的值", "en": "If-Match takes the ETag that was answered"})
+    return frozenset(map(int, _VERSION_TAG.findall(if_match)))
 
 
 def locale(language: str | None) -> str:

@@ -18,6 +18,7 @@ from gateway.errors import (
     GatewayError,
     KeyReused,
     MalformedRequest,
+    PreconditionFailed,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
@@ -66,6 +67,26 @@ _KEY_HEADER = {
     "description": "The same key with the same body gives the same answer for 24 hours; with another body, 422.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
 }
+
+
+_MATCH_HEADER = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag you saw: refused with 412 if it has changed since.",
+    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$'},
+}
+_ANSWER_HEADERS = {
+    "RateLimit": {
+        "description": "What is left of your quota: `r` calls in each window, which ends in `t` seconds.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "Your quota: `q` calls in each window of `w` seconds.",
+        "schema": {"type": "string"},
+    },
+}
+_ETAG = {"ETag": {"description": "The version answered, for If-Match.", "required": True, "schema": {"type": "string"}}}
 
 
 def document(capabilities: Iterable[Capability], *, title: str, version: str, server: str) -> dict[str, Any]:
@@ -128,6 +149,8 @@ def _operation(capability: Capability, components: Mapping[str, Any]) -> dict[st
         operation["parameters"] += [_USER_HEADER, _USER_QUERY]
     if capability.writes:
         operation["parameters"].append(_KEY_HEADER)
+    if capability.checks_version:
+        operation["parameters"].append(_MATCH_HEADER)
     rest = {name: schema for name, schema in properties.items() if name not in in_path}
     if capability.method in ("GET", "DELETE"):
         operation["parameters"] += [_query_parameter(name, schema, name in required) for name, schema in rest.items()]
@@ -167,10 +190,15 @@ def _without_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 def _responses(capability: Capability) -> dict[str, Any]:
     answer = {"$ref": _TEMPLATE.format(name=_name(capability.answer))}
     responses: dict[str, Any] = {
-        "200": {"description": capability.title["en"], "content": {"application/json": {"schema": answer}}}
+        "200": {
+            "description": capability.title["en"],
+            "headers": {**_ANSWER_HEADERS, **(_ETAG if capability.versioned else {})},
+            "content": {"application/json": {"schema": answer}},
+        }
     }
     by_status: dict[int, list[type[GatewayError]]] = {}
-    for error in (*capability.errors, *_ALWAYS_POSSIBLE, *(_WRITING if capability.writes else ())):
+    matching = (PreconditionFailed,) if capability.checks_version else ()
+    for error in (*capability.errors, *_ALWAYS_POSSIBLE, *(_WRITING if capability.writes else ()), *matching):
         by_status.setdefault(error.status, []).append(error)
     for status, errors in sorted(by_status.items()):
         words = "; ".join(f"`{error.code}`: {error.title['en']}" for error in dict.fromkeys(errors))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,7 +20,8 @@ from gateway.authentication import Authentication, Presented
 from gateway.capability import Capability
 from gateway.errors import BodyTooLarge, GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
 from gateway.invoke import Call, Invoker
-from gateway.surfaces.calls import checked_key, locale, user_account
+from gateway.quota import Window
+from gateway.surfaces.calls import checked_key, expected_versions, locale, user_account
 
 Server = Sanic[Any, Any]
 
@@ -29,16 +31,17 @@ _FIELD = re.compile(r"\{(\w+)\}")
 _TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _encode = msgspec.json.Encoder().encode
 
+_EXPOSED = "retry-after, etag, ratelimit, ratelimit-policy"
 # No cookie speaks for anybody here, so a page of any origin may call; which pages may open sessions is the partner's list.
 _CORS = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
-    "access-control-allow-headers": "authorization, content-type, idempotency-key, accept-language, tuila-user",
-    "access-control-expose-headers": "retry-after",
+    "access-control-allow-headers": "authorization, content-type, idempotency-key, if-match, accept-language, tuila-user",
+    "access-control-expose-headers": _EXPOSED,
     "access-control-max-age": "86400",
 }
 _NOT_KEPT = {"cache-control": "no-store"}
-_TO_A_PAGE = {"access-control-allow-origin": "*", "access-control-expose-headers": "retry-after", **_NOT_KEPT}
+_TO_A_PAGE = {"access-control-allow-origin": "*", "access-control-expose-headers": _EXPOSED, **_NOT_KEPT}
 
 
 def mount(app: Server, capabilities: Mapping[str, Capability], invoke: Invoker, authentication: Authentication) -> None:
@@ -65,15 +68,21 @@ def _handler(
     capability: Capability, invoke: Invoker, authentication: Authentication
 ) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
     reads_body = capability.method not in ("GET", "DELETE")
+    versioned = capability.versioned
 
     async def serve(request: Request[Any, Any], **path: str) -> HTTPResponse:
+        call = None
         try:
             principal = await authentication.principal(presented(request))
             payload = _body(request, path) if reads_body else _arguments(request, path)
-            answer = await invoke(_call(capability.name, principal, payload, request))
+            call = _call(capability.name, principal, payload, request)
+            answer = await invoke(call)
         except GatewayError as error:
-            return problem(request, error)
-        return HTTPResponse(_encode(answer), 200, _headers(request), _JSON)
+            return problem(request, error, () if call is None else call.windows)
+        headers = {**_headers(request), **_quota_headers(call.windows)}
+        if versioned:
+            headers["etag"] = f'"{answer.version}"'
+        return HTTPResponse(_encode(answer), 200, headers, _JSON)
 
     return serve
 
@@ -102,6 +111,7 @@ def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], r
         idempotency_key=checked_key(headers.get("idempotency-key")),
         origin=headers.get("origin"),
         trace_id=None if trace is None else trace[1],
+        expected=expected_versions(headers.get("if-match")),
     )
 
 
@@ -150,13 +160,29 @@ def _body(request: Request[Any, Any], path: Mapping[str, str]) -> bytes | Mappin
     return {**fields, **path}
 
 
+def _quota_headers(windows: Sequence[Window]) -> dict[str, str]:
+    """What is left to the caller, as RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)."""
+    if not windows:
+        return {}
+    left = ", ".join(f'"{one.name}";r={max(0, one.limit - one.used)};t={one.resets_in}' for one in windows)
+    return {
+        "ratelimit": left,
+        "ratelimit-policy": _policy(tuple((one.name, one.limit, one.seconds) for one in windows)),
+    }
+
+
+@lru_cache(maxsize=1000)
+def _policy(windows: tuple[tuple[str, int, int], ...]) -> str:
+    return ", ".join(f'"{name}";q={limit};w={seconds}' for name, limit, seconds in windows)
+
+
 async def _preflight(request: Request[Any, Any], **path: str) -> HTTPResponse:
     return HTTPResponse(b"", 204, _CORS)
 
 
-def problem(request: Request[Any, Any], error: GatewayError) -> HTTPResponse:
-    """The error as a problem document in the caller's language."""
-    headers = dict(_headers(request))
+def problem(request: Request[Any, Any], error: GatewayError, windows: Sequence[Window] = ()) -> HTTPResponse:
+    """The error as a problem document in the caller's language; `windows` are those the call was counted in."""
+    headers = {**_headers(request), **_quota_headers(windows)}
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="tuila"'
     if "retry_after" in error.extra:

@@ -66,6 +66,7 @@ async def place(request: PlaceOrder, ctx: Context) -> Order:
 async def confirm(request: OrderRef, ctx: Context) -> Order:
     """Say yes to an order, in person. Saying it again changes nothing."""
     order = await _visible(request.id, ctx)
+    ctx.check_version(order.transitions)
     if order.state in _CONFIRMED:
         return order_view(order, ctx)
     if order.state is not OrderState.AWAITING_CONFIRMATION or (order.confirm_by or ctx.now) < ctx.now:
@@ -93,6 +94,7 @@ async def confirm(request: OrderRef, ctx: Context) -> Order:
 async def cancel(request: OrderRef, ctx: Context) -> Order:
     """Give up an order that has not been handed to the back end yet. Saying it again changes nothing."""
     order = await _visible(request.id, ctx)
+    ctx.check_version(order.transitions)
     if order.state is OrderState.CANCELLED:
         return order_view(order, ctx)
     if order.state not in CANCELLABLE:

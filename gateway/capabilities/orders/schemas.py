@@ -86,6 +86,8 @@ class Order(Struct, frozen=True):
     """Until when the subscriber's own yes is awaited."""
     partner_ref: str | None = None
     attribution: Attribution = Attribution()
+    version: int = 1
+    """Grows with every step; over HTTP also the ETag, to be sent as If-Match with what changes the order."""
     history: list[Transition] = []
     """Every transition, oldest first; empty in lists."""
 

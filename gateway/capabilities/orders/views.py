@@ -29,6 +29,7 @@ def order_view(order: StoredOrder, ctx: Context, history: Sequence[Transition] =
         confirm_by=order.confirm_by if order.state == OrderState.AWAITING_CONFIRMATION else None,
         partner_ref=order.partner_ref,
         attribution=msgspec.json.decode(order.attribution, type=Attribution),
+        version=order.transitions,
         history=[*history],
     )
 

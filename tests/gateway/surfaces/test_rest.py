@@ -38,10 +38,10 @@ async def served(make_world: Callable[..., Any], sqlite_url: str) -> AsyncIterat
         yield world, Api(session, url)
 
 
-async def new_partner(world: World, *scopes: str) -> tuple[str, str]:
+async def new_partner(world: World, *scopes: str, **quota: int) -> tuple[str, str]:
     given = await world.call(
         OPERATOR, "partners.create", id="shop", name="Shop", scopes=list(scopes or ("orders:*", "recommendations:*")),
-        origins=["https://shop.example"],
+        origins=["https://shop.example"], **quota,
     )  # fmt: skip
     return given.client_id, given.client_secret
 
@@ -193,6 +193,43 @@ async def test_a_body_too_large_is_refused_as_a_problem(served: tuple[World, Api
     async with api.session.post(api.url + "/v1/orders", data=body, headers=api.headers) as response:
         status, problem = response.status, await response.json(content_type=None)
     assert (status, problem["code"]) == (413, "body-too-large")
+
+
+async def test_a_caller_is_told_what_is_left_of_its_quota_and_when_to_come_again(served: tuple[World, Api]) -> None:
+    world, api = served
+    _, token = await log_in(api, *await new_partner(world, per_second=2, per_day=100))
+    url, headers = api.url + "/v1/offers", {"Authorization": f"Bearer {token['access_token']}"}
+    seen = []
+    for _ in range(3):
+        async with api.session.get(url, headers=headers) as response:
+            seen.append((response.status, response.headers["RateLimit"], response.headers.get("Retry-After")))
+            policy = response.headers["RateLimit-Policy"]
+    day = 86_400 - int(world.clock().timestamp()) % 86_400
+    assert seen == [
+        (200, f'"second";r=1;t=1, "day";r=99;t={day}', None),
+        (200, f'"second";r=0;t=1, "day";r=98;t={day}', None),
+        (429, '"second";r=0;t=1', "1"),
+    ]
+    assert policy == '"second";q=2;w=1'
+
+
+async def test_an_order_changed_meanwhile_is_not_changed_by_who_saw_the_one_before(served: tuple[World, Api]) -> None:
+    world, api = served
+    await world.subscriber("partner:shop:u1")
+    await as_partner(world, api)
+    _, order = await api("POST", "/v1/orders", {"offer": PAID})
+    path = f"/v1/orders/{order['id']}"
+    async with api.session.get(api.url + path, headers=api.headers) as response:
+        tag = response.headers["ETag"]
+    assert tag == f'"{order["version"]}"'
+    status, problem = await api("POST", path + "/cancel", If_Match='"1", W/"2"')
+    assert (status, problem["code"], problem["version"]) == (412, "precondition-failed", 2)
+    assert (await api("POST", path + "/cancel", If_Match="2"))[0] == 400
+    assert (await api("POST", "/v1/orders", {"offer": "TM-READ-8"}, If_Match=tag))[0] == 400
+    status, cancelled = await api("POST", path + "/cancel", If_Match=tag)
+    assert (status, cancelled["state"], cancelled["version"]) == (200, "cancelled", 3)
+    assert (await api("POST", path + "/cancel", If_Match=tag))[0] == 412
+    assert (await api("POST", path + "/cancel", If_Match="*"))[0] == 200
 
 
 async def test_every_capability_is_in_the_openapi_document(served: tuple[World, Api]) -> None:
