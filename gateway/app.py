@@ -38,8 +38,9 @@ from gateway.capabilities.partners import Partners
 from gateway.messages import Channel
 from gateway.platform import Outside, Platform
 from gateway.server import listen, new_server, serving
+from gateway.standards import STANDARDS
 from gateway.store.hot import HotState, open_hot_state
-from gateway.surfaces import health, oauth, openapi, rest
+from gateway.surfaces import health, oauth, openapi, rest, standard
 from gateway.surfaces.rest import Server
 from widgets import portal
 from widgets.portal import Link
@@ -99,6 +100,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     app = new_server(f"tuila-{secrets.token_hex(6)}", body_bytes=settings.limits.body_bytes)
     authentication = Authentication(parts.get(TokenVerifier), parts.get(Partners), platform.hot, platform.clock)
     rest.mount(app, platform.capabilities, platform.invoke, authentication)
+    standard.mount(app, STANDARDS, platform.invoke, authentication, platform.ids, settings.public_url)
     openapi.mount(app, platform.capabilities, version=VERSION, server=settings.public_url)
     oauth.mount(app, parts, platform.hot, platform.clock, platform.ids)
     health.mount(app, platform, VERSION)

@@ -116,7 +116,12 @@ def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], r
 
 
 def _account(principal: Principal, request: Request[Any, Any]) -> str | None:
-    """The account a partner names: its user's id in the query or, where no signature would leave it out, in a header."""
+    user = named_user(request)
+    return None if user is None else user_account(principal, user)
+
+
+def named_user(request: Request[Any, Any]) -> str | None:
+    """The user a partner names by its own id: in the query or, where no signature would leave it out, in a header."""
     in_header = request.headers.get("tuila-user")
     in_query = request.args.get("tuila_user") if request.query_string else None
     if in_header is not None and is_signed(request):
@@ -126,8 +131,7 @@ def _account(principal: Principal, request: Request[Any, Any]) -> str | None:
                 "en": "name the user of a signed request by the query parameter tuila_user: no signature covers a header",
             }
         )
-    user = in_header if in_query is None else in_query
-    return None if user is None else user_account(principal, user)
+    return in_header if in_query is None else in_query
 
 
 def is_signed(request: Request[Any, Any]) -> bool:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from gateway.capabilities.offers.live import LiveCatalog
 from gateway.capabilities.offers.schemas import Offer
-from gateway.capabilities.offers.views import GetOffer, ListOffers, OfferPage, OfferView
+from gateway.capabilities.offers.views import (
+    GetOffer,
+    ListOffers,
+    ListServices,
+    OfferPage,
+    OfferView,
+    ServicePage,
+    ServiceView,
+)
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import NotFound
 
@@ -49,6 +57,20 @@ async def get(request: GetOffer, ctx: Context) -> OfferView:
     return _view(offer, ctx)
 
 
+@offers.capability(
+    scope="public",
+    effect=Effect.READ,
+    http="GET /v1/services",
+    title={"zh": "服务分类", "en": "List services"},
+)
+async def list_services(request: ListServices, ctx: Context) -> ServicePage:
+    """The services that offers belong to, by code."""
+    services = ctx.part(LiveCatalog).current.services
+    codes = sorted(code for code in services if request.cursor is None or code > request.cursor)
+    page = [ServiceView(code, services[code].names.to(ctx.locale)) for code in codes[: request.limit]]
+    return ServicePage(page, page[-1].code if len(codes) > len(page) else None)
+
+
 def _is_wanted(offer: Offer, request: ListOffers, ctx: Context) -> bool:
     return (
         offer.on_sale_at(ctx.now)
@@ -74,4 +96,9 @@ def _view(offer: Offer, ctx: Context) -> OfferView:
         how_to_cancel=how,
         description="" if words is None else words.to(ctx.locale),
         components=offer.components,
+        on_sale=offer.on_sale_at(ctx.now),
+        on_sale_from=offer.on_sale_from,
+        on_sale_until=offer.on_sale_until,
+        min_term_days=offer.cancel_rule.min_term_days,
+        eligibility=offer.eligibility,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from gateway.capabilities.offers.schemas import Allowance
+from gateway.capabilities.offers.schemas import Allowance, Eligibility
 
 
 class ListOffers(Struct, frozen=True):
@@ -41,11 +42,40 @@ class OfferView(Struct, frozen=True):
     how_to_cancel: str
     description: str
     components: tuple[str, ...]
+    on_sale: bool
+    """Whether it can be ordered now. False: retired, but perhaps still held."""
+    on_sale_from: datetime | None
+    on_sale_until: datetime | None
+    min_term_days: int
+    """Days before it can be given up; 0: at any time."""
+    eligibility: Eligibility
 
 
 class OfferPage(Struct, frozen=True):
     """One page of offers."""
 
     items: list[OfferView]
+    next: str | None = None
+    """Cursor of the next page; null on the last one."""
+
+
+class ListServices(Struct, frozen=True):
+    """Page through the services offers belong to, by code."""
+
+    cursor: Annotated[str, Meta(max_length=60, description="`next` of the page before.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="Services on one page.")] = 100
+
+
+class ServiceView(Struct, frozen=True):
+    """One service in the caller's language."""
+
+    code: str
+    name: str
+
+
+class ServicePage(Struct, frozen=True):
+    """One page of services."""
+
+    items: list[ServiceView]
     next: str | None = None
     """Cursor of the next page; null on the last one."""

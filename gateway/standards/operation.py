@@ -1,0 +1,106 @@
+"""How a standard is told to the surface: a table of operations, each one a capability and two pure mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from gateway.errors import GatewayError, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one request says, in the words of the standard."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, tuple[str, ...]]
+    body: Any
+    """The decoded body; None where the operation takes none."""
+    locale: str
+    url: str
+    """Absolute address that the paths of this standard lie under, without a slash at its end."""
+    root: str
+    """Absolute address of the gateway."""
+    user: str | None = None
+    """The partner's user the request is about, by the partner's own id."""
+    fresh_id: str = ""
+    """An id nobody has used: for what the standard numbers and the platform does not."""
+
+    def value(self, name: str) -> str | None:
+        """The one value of a query parameter, or None."""
+        return self.query[name][-1] if self.query.get(name) else None
+
+
+class Shape(Enum):
+    """What an operation answers."""
+
+    ONE = "one"
+    """One resource, or nothing at all."""
+    LIST = "list"
+    """A page of the resources that match; the mapping gives those of one answer of the capability."""
+    MEMBER = "member"
+    """The resource of that id among those the capability lists."""
+
+
+def _nothing(asked: Asked) -> Mapping[str, Any]:
+    return {}
+
+
+def _nobody(asked: Asked) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a standard."""
+
+    method: str
+    path: str
+    """Below the standard's base, with `{field}` parts."""
+    capability: str
+    answer: Callable[[Any, Asked], Any]
+    """The capability's answer as the standard's resource; a list of them for `LIST` and `MEMBER`; None: no body."""
+    request: Callable[[Asked], Mapping[str, Any]] = _nothing
+    """The fields of the capability's request."""
+    body: type[msgspec.Struct] | None = None
+    status: int = 200
+    shape: Shape = Shape.ONE
+    resource: type[msgspec.Struct] | None = None
+    """What is answered or listed: its attributes can be selected and filtered by."""
+    user: Callable[[Asked], str | None] = _nobody
+    """The partner's user whom the request names in the standard's own way."""
+    key: Callable[[Asked], str | None] = _nobody
+    """An idempotency key, where the standard has one of its own and the header shows none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """One published interface, as far as it is offered."""
+
+    name: str
+    base: str
+    """Path that every operation lies under."""
+    operations: Iterable[Operation]
+    refusal: Callable[[GatewayError, Operation | None, str], tuple[int, msgspec.Struct]]
+    """Status and body of an error, for an operation (None: there is none at the address) and a locale."""
+    media_type: str = "application/json"
+    correlator: str | None = None
+    """Request header that is given back with the answer."""
+    selects: bool = False
+    """Whether attributes can be selected and filtered by in the query (TMF630)."""
+
+
+def member(id: str, resources: Iterable[Any]) -> Any:
+    """The resource of that id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for resource in resources:
+        if resource.id == id:
+            return resource
+    raise NotFound

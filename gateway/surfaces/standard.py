@@ -1,0 +1,244 @@
+"""Standards: serves the tables of `gateway.standards`, and knows no standard and no capability by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from sanic import Request
+from sanic.response import HTTPResponse
+
+from auth.principal import Principal
+from gateway.authentication import Authentication
+from gateway.errors import GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
+from gateway.invoke import Call, Invoker
+from gateway.standards.operation import Asked, Operation, Shape, Standard, member
+from gateway.standards.tmf630 import Selection, required, selection
+from gateway.surfaces.calls import checked_key, user_account
+from gateway.surfaces.rest import Server, locale_of, named_user, presented
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_FIELD = re.compile(r"\{(\w+)\}")
+_CORRELATOR = re.compile(r"[a-zA-Z0-9_:;./<>{}-]{1,256}")
+_MOST_READ = 1000
+"""Resources looked through for one list: beyond them a caller has to filter by something the capability knows."""
+
+_PLATFORM_PARAMETERS = frozenset({"tuila_user"})
+
+Handler = Callable[..., Coroutine[Any, Any, HTTPResponse]]
+
+
+class StandardServer:
+    """Answers the operations of one standard."""
+
+    def __init__(
+        self, standard: Standard, invoke: Invoker, authentication: Authentication, ids: Callable[[], str], root: str
+    ) -> None:
+        self.standard = standard
+        self._invoke = invoke
+        self._authentication = authentication
+        self._ids = ids
+        self._root = root
+
+    def handler(self, operations: Mapping[str, Operation]) -> Handler:
+        """Serves one path, by the method's operation; other methods are refused in the standard's own form."""
+
+        async def serve(request: Request[Any, Any], **path: str) -> HTTPResponse:
+            operation = operations.get(request.method)
+            try:
+                if operation is None:
+                    raise NotFound if not operations else MethodNotAllowed
+                return await self._answer(operation, request, path)
+            except GatewayError as error:
+                response = self._refusal(request, operation, error)
+            except Exception:  # noqa: BLE001 - the invoker has logged it; the caller gets the standard's form
+                response = self._refusal(request, operation, Internal())
+            if operations and operation is None:
+                response.headers["allow"] = ", ".join(operations)
+            return response
+
+        return serve
+
+    async def _answer(self, operation: Operation, request: Request[Any, Any], path: Mapping[str, str]) -> HTTPResponse:
+        principal = await self._authentication.principal(presented(request))
+        asked = self._asked(operation, request, path)
+        wanted = self._selection(operation, asked)
+        if operation.shape is Shape.LIST:
+            assert wanted is not None
+            found, is_whole = await self._collect(operation, principal, asked, request)
+            return self._list(operation, request, [msgspec.to_builtins(one) for one in found], is_whole, wanted)
+        if operation.shape is Shape.MEMBER:
+            found, _ = await self._collect(operation, principal, asked, request)
+            return self._one(operation, request, member(path["id"], found), wanted)
+        answer = await self._invoke(self._call(operation, principal, asked, request, operation.request(asked)))
+        return self._one(operation, request, operation.answer(answer, asked), wanted)
+
+    def _asked(self, operation: Operation, request: Request[Any, Any], path: Mapping[str, str]) -> Asked:
+        query: dict[str, tuple[str, ...]] = {}
+        if request.query_string:
+            query = {name: (*values,) for name, values in request.get_args(keep_blank_values=True).items()}
+        body = None if operation.body is None else _decoded(request.body, operation.body)
+        asked = Asked(
+            path, query, body, locale_of(request), self._root + self.standard.base, self._root, None, self._ids()
+        )
+        return replace(asked, user=_user(named_user(request), operation.user(asked)))
+
+    def _selection(self, operation: Operation, asked: Asked) -> Selection | None:
+        if operation.resource is None or not self.standard.selects:
+            return None
+        query = asked.query
+        if operation.shape is not Shape.LIST:  # of one resource, attributes are selected
+            query = {name: values for name, values in query.items() if name == "fields"}
+        return selection(query, operation.resource, _PLATFORM_PARAMETERS)
+
+    def _call(
+        self,
+        operation: Operation,
+        principal: Principal,
+        asked: Asked,
+        request: Request[Any, Any],
+        fields: Mapping[str, Any],
+    ) -> Call:
+        return Call(
+            operation.capability,
+            principal,
+            fields,
+            account=None if asked.user is None else user_account(principal, asked.user),
+            channel="web" if principal.kind in ("session", "anonymous") else "api",
+            locale=asked.locale,
+            idempotency_key=checked_key(request.headers.get("idempotency-key") or operation.key(asked)),
+            origin=request.headers.get("origin"),
+        )
+
+    async def _collect(
+        self, operation: Operation, principal: Principal, asked: Asked, request: Request[Any, Any]
+    ) -> tuple[list[Any], bool]:
+        """The resources of the capability's pages, and whether they are all there are."""
+        found: list[Any] = []
+        fields = dict(operation.request(asked))
+        while True:
+            page = await self._invoke(self._call(operation, principal, asked, request, fields))
+            found += operation.answer(page, asked)
+            if page.next is None or len(found) >= _MOST_READ:
+                return found, page.next is None
+            fields["cursor"] = page.next
+
+    def _list(
+        self,
+        operation: Operation,
+        request: Request[Any, Any],
+        found: Iterable[dict[str, Any]],
+        is_whole: bool,
+        wanted: Selection,
+    ) -> HTTPResponse:
+        assert operation.resource is not None
+        matching = [one for one in found if wanted.matches(one)]
+        if not is_whole and wanted.offset + wanted.limit > len(matching):
+            raise MalformedRequest(
+                {
+                    "zh": f"只能在最新的 {_MOST_READ} 条中查找；请用筛选条件缩小范围",
+                    "en": f"only the first {_MOST_READ} can be looked through; narrow the list by filters",
+                }
+            )
+        page = matching[wanted.offset : wanted.offset + wanted.limit]
+        always = required(operation.resource)
+        headers = self._headers(request)
+        headers["x-result-count"] = str(len(page))
+        if is_whole:
+            headers["x-total-count"] = str(len(matching))
+        links = _links(request, wanted, len(matching))
+        if links:
+            headers["link"] = links
+        return self._json([wanted.narrowed(one, always) for one in page], operation.status, headers)
+
+    def _one(
+        self,
+        operation: Operation,
+        request: Request[Any, Any],
+        resource: msgspec.Struct | None,
+        wanted: Selection | None,
+    ) -> HTTPResponse:
+        headers = self._headers(request)
+        if resource is None:
+            return HTTPResponse(None, operation.status, headers)
+        body: dict[str, Any] = msgspec.to_builtins(resource)
+        if wanted is not None:
+            body = wanted.narrowed(body, required(type(resource)))
+        if operation.status == 201 and "href" in body:
+            headers["location"] = body["href"]
+        return self._json(body, operation.status, headers)
+
+    def _refusal(self, request: Request[Any, Any], operation: Operation | None, error: GatewayError) -> HTTPResponse:
+        status, body = self.standard.refusal(error, operation, locale_of(request))
+        headers = self._headers(request)
+        if status == 401:
+            headers["www-authenticate"] = 'Bearer realm="tuila"'
+        if "retry_after" in error.extra:
+            headers["retry-after"] = str(max(1, round(float(error.extra["retry_after"]))))
+        return self._json(body, status, headers)
+
+    def _headers(self, request: Request[Any, Any]) -> dict[str, str]:
+        headers = {"cache-control": "no-store", "content-language": locale_of(request)}
+        name = self.standard.correlator
+        given = None if name is None else request.headers.get(name)
+        if name is not None and given is not None and _CORRELATOR.fullmatch(given):
+            headers[name] = given
+        return headers
+
+    def _json(self, body: Any, status: int, headers: dict[str, str]) -> HTTPResponse:
+        return HTTPResponse(msgspec.json.encode(body), status, headers, self.standard.media_type)
+
+
+def mount(
+    app: Server,
+    standards: Iterable[Standard],
+    invoke: Invoker,
+    authentication: Authentication,
+    ids: Callable[[], str],
+    root: str,
+) -> None:
+    """Serve every operation of the standards; `root` is the gateway's address as others reach it."""
+    for standard in standards:
+        server = StandardServer(standard, invoke, authentication, ids, root)
+        by_path: dict[str, dict[str, Operation]] = {}
+        for operation in standard.operations:
+            by_path.setdefault(operation.path, {})[operation.method] = operation
+        for number, (path, operations) in enumerate(by_path.items()):
+            route = standard.base + _FIELD.sub(r"<\1:str>", path)
+            app.add_route(server.handler(operations), route, methods=[*_METHODS], name=f"{standard.name}_{number}")
+        app.add_route(
+            server.handler({}), f"{standard.base}/<rest:path>", methods=[*_METHODS], name=f"{standard.name}_else"
+        )
+
+
+def _decoded(body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedRequest({"zh": f"请求内容有误：{error}", "en": str(error)}) from error
+
+
+def _user(by_platform: str | None, by_standard: str | None) -> str | None:
+    if None not in (by_platform, by_standard) and by_platform != by_standard:
+        raise MalformedRequest(
+            {"zh": "Tuila-User 与请求中指明的用户不一致", "en": "Tuila-User names another user than the request does"}
+        )
+    return by_standard if by_platform is None else by_platform
+
+
+def _links(request: Request[Any, Any], wanted: Selection, total: int) -> str:
+    """The pages around this one, as RFC 8288 links."""
+    pages = {}
+    if wanted.offset > 0:
+        pages["prev"] = max(0, wanted.offset - wanted.limit)
+    if wanted.offset + wanted.limit < total:
+        pages["next"] = wanted.offset + wanted.limit
+    others = [(name, value) for name, value in request.get_query_args() if name not in ("offset", "limit")]
+    return ", ".join(
+        f'<{request.path}?{urlencode([*others, ("offset", offset), ("limit", wanted.limit)])}>; rel="{relation}"'
+        for relation, offset in pages.items()
+    )
