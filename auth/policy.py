@@ -27,6 +27,8 @@ class Need(msgspec.Struct, frozen=True):
     """The purpose the subscriber must agree to. None: no consent of its own."""
     own_voice: bool = False
     """Whether only the subscriber in person may call it, as for the yes to an order."""
+    partner_only: bool = False
+    """Whether it is about a partner's own business, so that only the partner's server may call it."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -52,6 +54,9 @@ OWN_VOICE_REQUIRED = Decision(
     False,
     "own_voice_required",
     {"zh": "这一步须由用户本人确认", "en": "only the subscriber in person can do this"},
+)
+PARTNER_REQUIRED = Decision(
+    False, "partner_required", {"zh": "只有合作方的服务器可以调用", "en": "only a partner's own server can do this"}
 )
 BINDING_REQUIRED = Decision(
     False, "binding_required", {"zh": "请先绑定手机号", "en": "the account is not bound to a phone number yet"}
@@ -101,6 +106,8 @@ def decide(
         return FOREIGN_ACCOUNT
     if need.own_voice and not _is_in_person(principal):
         return OWN_VOICE_REQUIRED
+    if need.partner_only and (principal.kind != "partner" or principal.binding_id is not None):
+        return PARTNER_REQUIRED
     if need.subject == "none":
         return ALLOWED
     if principal.binding_id is not None and (subject is None or subject.binding_id != principal.binding_id):

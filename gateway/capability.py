@@ -165,11 +165,13 @@ class CapabilitySet:
         examples: Iterable[msgspec.Struct] = (),
         consent: str | None = None,
         own_voice: bool = False,
+        partner_only: bool = False,
     ) -> Callable[[Function], Function]:
         """Declare the decorated `async def verb(request, ctx)` under `<set>.<verb>`.
 
         `scope` "public" opens it to anybody; `consent` names a purpose the subject must not have refused;
-        `own_voice` keeps it for the subscriber in person (a partner cannot say yes for somebody).
+        `own_voice` keeps it for the subscriber in person (a partner cannot say yes for somebody); `partner_only` for a
+        partner's server on its own business.
 
         Raises:
             TypeError: the annotations do not say what goes in and comes out, or a title lacks a language.
@@ -189,7 +191,7 @@ class CapabilitySet:
             if not documentation:
                 raise TypeError(f"capability {name} needs a docstring: its first line is the summary everywhere")
             summary, _, description = documentation.partition("\n")
-            need = Need(name, scope, subject.value, effect.value, consent, own_voice)
+            need = Need(name, scope, subject.value, effect.value, consent, own_voice, partner_only)
             self._capabilities[name] = Capability(
                 name, function, request, answer, need, method, path, title,
                 summary, description.strip(), tuple(errors), tuple(examples),

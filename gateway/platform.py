@@ -28,7 +28,7 @@ from gateway.capabilities.bindings.capability import CodeRules
 from gateway.capabilities.consents import consent_capabilities
 from gateway.capabilities.offers.capability import offers as offer_capabilities
 from gateway.capabilities.offers.live import LiveCatalog
-from gateway.capabilities.orders import Fulfilment, order_capabilities, subscription_capabilities
+from gateway.capabilities.orders import Fulfilment, PartnerRefs, order_capabilities, subscription_capabilities
 from gateway.capabilities.partners import Partners, partner_capabilities
 from gateway.capabilities.recommendations.capability import recommendations as recommendation_capabilities
 from gateway.capabilities.recommendations.live import LiveRanker
@@ -126,7 +126,7 @@ class Platform:
         return Parts(
             self.settings, self.store, self.vault, self.catalog, self.ranker, self.partners, code_sender,
             CodeRules(limits, keys.code_pepper, generate_code), issuer,
-            TokenVerifier(issuer.jwks(), issuer=url, audience=url),
+            TokenVerifier(issuer.jwks(), issuer=url, audience=url), PartnerRefs(self.store),
         )  # fmt: skip
 
     def _handlers(self) -> dict[str, Handler]:

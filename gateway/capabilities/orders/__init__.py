@@ -10,8 +10,10 @@ from gateway.capabilities.orders.errors import (
     OfferUnknown,
     OrderAlreadyOpen,
     OrderNotFound,
+    PartnerRefTaken,
     TermNotOver,
 )
+from gateway.capabilities.orders.repository import PartnerRefs
 from gateway.capabilities.orders.schemas import (
     Attribution,
     ListOrders,
@@ -41,6 +43,8 @@ __all__ = [
     "OrderNotFound",
     "OrderPage",
     "OrderRef",
+    "PartnerRefTaken",
+    "PartnerRefs",
     "PlaceOrder",
     "Subscription",
     "SubscriptionPage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auth.principal import partner_account
 from gateway.capabilities.orders import repository
 from gateway.capabilities.orders.errors import (
     NotCancellable,
@@ -11,23 +12,27 @@ from gateway.capabilities.orders.errors import (
     OfferUnknown,
     OrderAlreadyOpen,
     OrderNotFound,
+    PartnerRefTaken,
     TermNotOver,
 )
 from gateway.capabilities.orders.moving import move
 from gateway.capabilities.orders.placing import Found, offer_of, owe_job, refuse_ineligible, take_down
-from gateway.capabilities.orders.repository import StoredOrder
+from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder
 from gateway.capabilities.orders.schemas import (
+    FindOrder,
     ListOrders,
     ListSubscriptions,
     Order,
     OrderPage,
     OrderRef,
     PlaceOrder,
+    SearchOrders,
     SubscriptionPage,
 )
 from gateway.capabilities.orders.states import CANCELLABLE, OrderState
 from gateway.capabilities.orders.views import order_view, subscription_view
 from gateway.capability import CapabilitySet, Context, Effect, Subject
+from gateway.errors import MalformedRequest
 from gateway.store import Store
 
 _CONFIRMED = frozenset({OrderState.ACCEPTED, OrderState.PROVISIONING, OrderState.UNKNOWN, OrderState.COMPLETED})
@@ -42,7 +47,7 @@ subscriptions = CapabilitySet("subscriptions")
     effect=Effect.WRITE,
     http="POST /v1/orders",
     title={"zh": "下单", "en": "Place an order"},
-    errors=(OfferUnknown, NotOrderable, NotHeld, TermNotOver, OrderAlreadyOpen),
+    errors=(OfferUnknown, NotOrderable, NotHeld, TermNotOver, OrderAlreadyOpen, PartnerRefTaken),
     examples=(PlaceOrder("TM-MUSIC-10"),),
 )
 async def place(request: PlaceOrder, ctx: Context) -> Order:
@@ -140,6 +145,46 @@ async def list(request: ListOrders, ctx: Context) -> OrderPage:
     return OrderPage([order_view(order, ctx) for order in page], page[-1].id if len(found) > request.limit else None)
 
 
+@orders.capability(
+    scope="orders:read",
+    effect=Effect.READ,
+    http="GET /v1/orders/find",
+    title={"zh": "按单号查询订单", "en": "Find an order by its id or your own number"},
+    errors=(OrderNotFound,),
+    partner_only=True,
+)
+async def find(request: FindOrder, ctx: Context) -> Order:
+    """One order the partner placed, whoever it is for, with every transition it made."""
+    if (request.id is None) == (request.partner_ref is None):
+        raise MalformedRequest({"zh": "请给出 id 或 partner_ref 之一", "en": "give one of id and partner_ref"})
+    store = ctx.part(Store)
+    order = await store.read(repository.find_placed, ctx.principal.id, request.id, request.partner_ref)
+    if order is None:
+        raise OrderNotFound
+    return order_view(order, ctx, await store.read(repository.list_transitions, order.id))
+
+
+@orders.capability(
+    scope="orders:read",
+    effect=Effect.READ,
+    http="GET /v1/orders/search",
+    title={"zh": "查询合作方的订单", "en": "Search your orders"},
+    partner_only=True,
+)
+async def search(request: SearchOrders, ctx: Context) -> OrderPage:
+    """The orders the partner placed for all its users, newest first, a page at a time."""
+    account = ctx.account if request.user is None else partner_account(ctx.principal.id, request.user)
+    conditions = repository.Conditions(request.state, request.offer, request.action, account, request.partner_ref)
+    found = await ctx.part(Store).read(
+        repository.search_placed, ctx.principal.id, conditions, (request.created_from, request.created_to),
+        request.cursor, request.limit + 1,
+    )  # fmt: skip
+    if found is None:
+        raise MalformedRequest({"zh": "cursor 不是上一页的 next", "en": "cursor is not the `next` of a page before"})
+    page = found[: request.limit]
+    return OrderPage([order_view(order, ctx) for order in page], page[-1].id if len(found) > request.limit else None)
+
+
 @subscriptions.capability(
     scope="subscriptions:read",
     subject=Subject.REQUIRED,
@@ -163,7 +208,10 @@ async def _found(request: PlaceOrder, ctx: Context) -> Found:
         open_order = await store.read(repository.get_open, subject.id, request.offer, request.action)
     if request.action == "unsubscribe":
         held = await store.read(repository.get_held, subject.id, request.offer)
-    return Found(open_order, held)
+    same_ref = None
+    if request.partner_ref is not None and ctx.principal.kind == "partner":
+        same_ref = await ctx.part(PartnerRefs).get(ctx.principal.id, request.partner_ref)
+    return Found(open_order, held, same_ref)
 
 
 async def _visible(order_id: str, ctx: Context) -> StoredOrder:

@@ -19,6 +19,13 @@ class OfferUnknown(NotFound):
     title = {"zh": "没有这个商品", "en": "There is no such offer"}
 
 
+class PartnerRefTaken(Conflict):
+    """The partner's own number names another order of it; `order_id` says which."""
+
+    code = "partner-ref-taken"
+    title = {"zh": "该合作方单号已用于另一笔订单", "en": "Your number names another order already"}
+
+
 class NotOrderable(Conflict):
     """This subscriber may not order this offer now; `reason` says why."""
 

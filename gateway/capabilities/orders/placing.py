@@ -9,7 +9,14 @@ import msgspec
 
 from gateway.capabilities.interactions import record
 from gateway.capabilities.offers import LiveCatalog, Offer, why_not
-from gateway.capabilities.orders.errors import NotHeld, NotOrderable, OfferUnknown, OrderAlreadyOpen, TermNotOver
+from gateway.capabilities.orders.errors import (
+    NotHeld,
+    NotOrderable,
+    OfferUnknown,
+    OrderAlreadyOpen,
+    PartnerRefTaken,
+    TermNotOver,
+)
 from gateway.capabilities.orders.moving import record_step
 from gateway.capabilities.orders.repository import Held, StoredOrder
 from gateway.capabilities.orders.schemas import PlaceOrder
@@ -17,6 +24,7 @@ from gateway.capabilities.orders.states import OrderState
 from gateway.capabilities.orders.tables import orders
 from gateway.capabilities.subscribers import facts_of
 from gateway.capability import Context
+from gateway.errors import MalformedRequest
 from gateway.store.outbox import owe
 
 CONFIRM_WITHIN = timedelta(minutes=30)
@@ -35,6 +43,8 @@ class Found(NamedTuple):
     """The order under way for the offer and action."""
     held: Held | None = None
     """The subscription to the offer in force; looked for where something is to end."""
+    same_ref: str | None = None
+    """The partner's order that its own number names already."""
 
 
 def offer_of(code: str, ctx: Context) -> Offer:
@@ -52,6 +62,8 @@ def offer_of(code: str, ctx: Context) -> Offer:
 def take_down(request: PlaceOrder, found: Found, ctx: Context) -> StoredOrder:
     """Record the order on the unit, with what it owes; or raise one of the errors that `orders.place` declares."""
     offer = offer_of(request.offer, ctx)
+    if request.partner_ref is not None:
+        _refuse_ref(found, ctx)
     if found.open_order is not None:
         raise OrderAlreadyOpen(order_id=found.open_order)
     if request.action == "unsubscribe":
@@ -74,6 +86,13 @@ def take_down(request: PlaceOrder, found: Found, ctx: Context) -> StoredOrder:
     if ctx.principal.kind == "partner":  # in a conversation or on a page the question is asked on the spot
         owe_job(ctx, "orders.ask", order)
     return order
+
+
+def _refuse_ref(found: Found, ctx: Context) -> None:
+    if ctx.principal.kind != "partner":  # else a visitor of a partner's page could use its numbers up
+        raise MalformedRequest({"zh": "只有合作方可以给出 partner_ref", "en": "partner_ref is for partners' servers"})
+    if found.same_ref is not None:
+        raise PartnerRefTaken(order_id=found.same_ref)
 
 
 def refuse_ineligible(offer: Offer, ctx: Context, besides: str | None) -> None:

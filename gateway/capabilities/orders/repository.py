@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
 
 from auth.principal import Principal
 from gateway.capabilities.orders.schemas import Transition
 from gateway.capabilities.orders.states import OrderState
-from gateway.capabilities.orders.tables import is_open, order_transitions, orders, subscriptions
+from gateway.capabilities.orders.tables import is_open, order_transitions, orders, ref_counts, subscriptions
+from gateway.store import Loader, Store
+from gateway.store.keys import packed, texts
 
 
 class StoredOrder(NamedTuple):
@@ -50,6 +53,86 @@ def get_visible(connection: Connection, principal: Principal, subscriber_id: int
     """One order of the subscriber, or None if the caller may not see it."""
     row = connection.execute(visible_to(principal, subscriber_id).where(orders.c.id == order_id)).one_or_none()
     return None if row is None else _stored(row)
+
+
+class Conditions(NamedTuple):
+    """What orders of a partner are searched by; None asks for nothing."""
+
+    state: str | None = None
+    offer_code: str | None = None
+    action: str | None = None
+    account: str | None = None
+    partner_ref: str | None = None
+
+
+def placed(partner_id: str, conditions: Conditions, span: tuple[datetime | None, datetime | None]) -> Select[Any]:
+    """The orders a partner placed, newest first. `span`: the first moment of placing, and the first one past the last."""
+    query = select(orders).where(orders.c.partner_id == partner_id)
+    query = query.where(*(orders.c[name] == value for name, value in conditions._asdict().items() if value is not None))
+    since, until = span
+    if since is not None:
+        query = query.where(orders.c.created_at >= since)
+    if until is not None:
+        query = query.where(orders.c.created_at < until)
+    return query.order_by(orders.c.created_at.desc(), orders.c.id.desc())
+
+
+def search_placed(
+    connection: Connection, partner_id: str, conditions: Conditions, span: tuple[datetime | None, datetime | None],
+    cursor: str | None, limit: int,
+) -> list[StoredOrder] | None:  # fmt: skip
+    """Up to `limit` orders a partner placed, newest first, from the one before `cursor`; None: there is no such one."""
+    query = placed(partner_id, conditions, span)
+    if cursor is not None:
+        mine = select(orders.c.created_at).where(orders.c.partner_id == partner_id, orders.c.id == cursor)
+        at = connection.scalar(mine)
+        if at is None:
+            return None
+        query = query.where(tuple_(orders.c.created_at, orders.c.id) < tuple_(at, cursor, types=_CURSOR))
+    return [_stored(row) for row in connection.execute(query.limit(limit))]
+
+
+_CURSOR = (orders.c.created_at.type, orders.c.id.type)
+
+
+def find_placed(
+    connection: Connection, partner_id: str, order_id: str | None, partner_ref: str | None
+) -> StoredOrder | None:
+    """The order a partner placed, by id or by its own number: the newest one where several had it in turn."""
+    query = select(orders).where(orders.c.partner_id == partner_id)
+    if order_id is not None:
+        query = query.where(orders.c.id == order_id)
+    if partner_ref is not None:
+        query = query.where(orders.c.partner_ref == partner_ref)
+    row = connection.execute(query.order_by(orders.c.created_at.desc()).limit(1)).one_or_none()
+    return None if row is None else _stored(row)
+
+
+class PartnerRefs:
+    """Orders by partner and the partner's own number; numbers asked for at the same time are one read."""
+
+    def __init__(self, store: Store) -> None:
+        self._loader: Loader[tuple[str, str], str] = Loader(store, _by_ref)
+
+    async def get(self, partner_id: str, partner_ref: str) -> str | None:
+        """The order that uses the number up, or None."""
+        return await self._loader.get((partner_id, partner_ref))
+
+
+def _by_ref(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    numbers: dict[str, list[str]] = {}
+    for partner_id, partner_ref in keys:
+        numbers.setdefault(partner_id, []).append(partner_ref)
+    found: dict[tuple[str, str], str] = {}
+    for partner_id, refs in numbers.items():
+        rows = connection.execute(_USED_REFS, {"partner": partner_id, "refs": packed(refs)})
+        found.update({(partner_id, row.partner_ref): row.id for row in rows})
+    return found
+
+
+_USED_REFS = select(orders.c.partner_ref, orders.c.id).where(
+    orders.c.partner_id == bindparam("partner"), orders.c.partner_ref.in_(texts("refs")), ref_counts
+)
 
 
 def get_any(connection: Connection, order_id: str) -> StoredOrder | None:

@@ -14,6 +14,14 @@ Code = Annotated[str, Meta(min_length=1, max_length=60, description="Code of a p
 Text100 = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
 
+Moment = Annotated[datetime, Meta(tz=True)]
+State = Literal[
+    "acknowledged", "awaiting_confirmation", "accepted", "provisioning", "unknown", "completed", "failed", "cancelled",
+    "expired",
+]  # fmt: skip
+User = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+
+
 class Attribution(Struct, frozen=True, omit_defaults=True):
     """What led to the order."""
 
@@ -29,7 +37,9 @@ class PlaceOrder(Struct, frozen=True):
 
     offer: Code
     action: Annotated[Action, Meta(description="What to do with the offer.")] = "subscribe"
-    partner_ref: Annotated[Text100 | None, Meta(description="The caller's own number for this order.")] = None
+    partner_ref: Annotated[
+        Text100 | None, Meta(description="A partner's own number for this order; it names no second one.")
+    ] = None
     attribution: Attribution = Attribution()
 
 
@@ -42,15 +52,30 @@ class OrderRef(Struct, frozen=True):
 class ListOrders(Struct, frozen=True):
     """Page through the subject's orders, newest first."""
 
-    state: Annotated[
-        Literal[
-            "acknowledged", "awaiting_confirmation", "accepted", "provisioning", "unknown", "completed", "failed",
-            "cancelled", "expired",
-        ] | None,
-        Meta(description="Only orders in this state."),
-    ] = None  # fmt: skip
+    state: Annotated[State | None, Meta(description="Only orders in this state.")] = None
     cursor: Annotated[OrderId | None, Meta(description="`next` of the page before.")] = None
     limit: Annotated[int, Meta(ge=1, le=100, description="Orders on one page.")] = 20
+
+
+class FindOrder(Struct, frozen=True):
+    """Name one order of the partner by its id or by the partner's own number; one of the two."""
+
+    id: OrderId | None = None
+    partner_ref: Annotated[Text100 | None, Meta(description="Your own number for the order.")] = None
+
+
+class SearchOrders(Struct, frozen=True):
+    """Page through the orders a partner placed, newest first. Every condition narrows."""
+
+    state: Annotated[State | None, Meta(description="Only orders in this state.")] = None
+    offer: Annotated[Code | None, Meta(description="Only orders of this offer.")] = None
+    action: Annotated[Action | None, Meta(description="Only orders of this action.")] = None
+    user: Annotated[User | None, Meta(description="Only orders for this user of yours.")] = None
+    partner_ref: Annotated[Text100 | None, Meta(description="Only orders under this number of yours.")] = None
+    created_from: Annotated[Moment | None, Meta(description="Placed at this moment or later.")] = None
+    created_to: Annotated[Moment | None, Meta(description="Placed before this moment.")] = None
+    cursor: Annotated[OrderId | None, Meta(description="`next` of the page before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="Orders on one page.")] = 50
 
 
 class Transition(Struct, frozen=True):
@@ -84,6 +109,8 @@ class Order(Struct, frozen=True):
     updated_at: datetime
     confirm_by: datetime | None = None
     """Until when the subscriber's own yes is awaited."""
+    user: str | None = None
+    """The partner's own id of the user it was placed for; null where it came to be otherwise."""
     partner_ref: str | None = None
     attribution: Attribution = Attribution()
     version: int = 1

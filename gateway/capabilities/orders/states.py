@@ -42,6 +42,9 @@ NEXT: dict[OrderState, frozenset[OrderState]] = {
 OPEN_STATES = tuple(state.value for state in OrderState if NEXT[state])
 """States an order can still leave: at most one order per subscriber, offer and action is in one of them."""
 
+ENDED_WITHOUT_EFFECT = (_S.FAILED.value, _S.CANCELLED.value, _S.EXPIRED.value)
+"""States in which nothing came of an order, and nothing will."""
+
 CANCELLABLE = frozenset(state for state in OrderState if _S.CANCELLED in NEXT[state])
 """States in which nothing has been handed to the back end yet."""
 

@@ -13,10 +13,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     literal_column,
 )
 
-from gateway.capabilities.orders.states import OPEN_STATES
+from gateway.capabilities.orders.states import ENDED_WITHOUT_EFFECT, OPEN_STATES
 from gateway.store import Instant, metadata
 
 _subscriber = BigInteger().with_variant(Integer, "sqlite")
@@ -50,7 +51,23 @@ Index(
     "uq_orders_open", orders.c.subscriber_id, orders.c.offer_code, orders.c.action,
     unique=True, sqlite_where=is_open, postgresql_where=is_open,
 )  # fmt: skip
-Index("ix_orders_partner_ref", orders.c.partner_id, orders.c.partner_ref)
+ref_counts = and_(
+    orders.c.partner_ref.is_not(None),
+    orders.c.state.not_in([literal_column(f"'{state}'") for state in ENDED_WITHOUT_EFFECT]),
+)
+"""A partner's own number is used up by the order it names, unless that ended without effect."""
+Index(
+    "uq_orders_partner_ref", orders.c.partner_id, orders.c.partner_ref,
+    unique=True, sqlite_where=ref_counts, postgresql_where=ref_counts,
+)  # fmt: skip
+by_partner = orders.c.partner_id.is_not(None)
+for _name, _columns in {
+    "ix_orders_partner_ref": (orders.c.partner_ref, orders.c.created_at, orders.c.id),
+    "ix_orders_partner_created_at": (orders.c.created_at, orders.c.id),
+    "ix_orders_partner_state": (orders.c.state, orders.c.created_at, orders.c.id),
+    "ix_orders_partner_account": (orders.c.account, orders.c.created_at, orders.c.id),
+}.items():
+    Index(_name, orders.c.partner_id, *_columns, sqlite_where=by_partner, postgresql_where=by_partner)
 
 order_transitions = Table(
     "order_transitions",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from auth.principal import partner_of
 from gateway.capabilities.offers import LiveCatalog
 from gateway.capabilities.orders.repository import Held, StoredOrder
 from gateway.capabilities.orders.schemas import Attribution, Order, Subscription, Transition
@@ -27,6 +28,7 @@ def order_view(order: StoredOrder, ctx: Context, history: Sequence[Transition] =
         created_at=order.created_at,
         updated_at=order.updated_at,
         confirm_by=order.confirm_by if order.state == OrderState.AWAITING_CONFIRMATION else None,
+        user=_user_of(order, ctx),
         partner_ref=order.partner_ref,
         attribution=msgspec.json.decode(order.attribution, type=Attribution),
         version=order.transitions,
@@ -43,6 +45,12 @@ def subscription_view(held: Held, ctx: Context) -> Subscription:
     return Subscription(
         held.id, offer.code, offer.names.to(ctx.locale), offer.price_fen, offer.period, held.started_at, how
     )
+
+
+def _user_of(order: StoredOrder, ctx: Context) -> str | None:
+    if ctx.principal.kind != "partner" or partner_of(order.account) != ctx.principal.id:
+        return None
+    return order.account.split(":", 2)[2]
 
 
 def _name(code: str, ctx: Context) -> str:

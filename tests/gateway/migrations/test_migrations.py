@@ -8,8 +8,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
+import bots.tables  # noqa: F401 - declares its tables
 import gateway.importing.tables
-import gateway.platform  # noqa: F401 - as the two above: declares its tables
+import gateway.platform  # noqa: F401 - as those above: declares its tables
 from gateway import migrations
 from gateway.store import metadata, open_store
 

@@ -38,7 +38,7 @@ async def served(make_world: Callable[..., Any], sqlite_url: str) -> AsyncIterat
         yield world, Api(session, url)
 
 
-async def new_partner(world: World, *scopes: str, **quota: int) -> tuple[str, str]:
+async def new_partner(world: World, *scopes: str, **quota: Any) -> tuple[str, str]:
     given = await world.call(
         OPERATOR, "partners.create", id="shop", name="Shop", scopes=list(scopes or ("orders:*", "recommendations:*")),
         origins=["https://shop.example"], **quota,
