@@ -26,6 +26,8 @@ from gateway import audit, idempotency
 from gateway.capabilities.bindings import CodeSender, binding_capabilities
 from gateway.capabilities.bindings.capability import CodeRules
 from gateway.capabilities.consents import consent_capabilities
+from gateway.capabilities.events import EventFeed, Sequencer, event_capabilities
+from gateway.capabilities.events import repository as event_records
 from gateway.capabilities.offers.capability import offers as offer_capabilities
 from gateway.capabilities.offers.live import LiveCatalog
 from gateway.capabilities.orders import Fulfilment, PartnerRefs, order_capabilities, subscription_capabilities
@@ -55,6 +57,7 @@ SETS: tuple[CapabilitySet, ...] = (
     consent_capabilities,
     session_capabilities,
     partner_capabilities,
+    event_capabilities,
 )
 """Everything the platform can do."""
 
@@ -105,6 +108,8 @@ class Platform:
         self.ranker = LiveRanker()
         self.catalog.on_change(self.ranker.use_catalog)
         self.partners = Partners(self.store, self.keys.signing_key_box(), clock)
+        self.feed = EventFeed(self.store)
+        self.sequencer = Sequencer(self.store, self.feed)
         self.capabilities: dict[str, Capability] = catalogue(*sets)
         self.parts = self._parts(generate_code)
         self.invoke = Invoker(
@@ -126,7 +131,7 @@ class Platform:
         return Parts(
             self.settings, self.store, self.vault, self.catalog, self.ranker, self.partners, code_sender,
             CodeRules(limits, keys.code_pepper, generate_code), issuer,
-            TokenVerifier(issuer.jwks(), issuer=url, audience=url), PartnerRefs(self.store),
+            TokenVerifier(issuer.jwks(), issuer=url, audience=url), PartnerRefs(self.store), self.feed,
         )  # fmt: skip
 
     def _handlers(self) -> dict[str, Handler]:
@@ -138,13 +143,16 @@ class Platform:
         return {**fulfilment.handlers(), **sender.handlers(), **code_sender.handlers()}
 
     async def start(self, *, work: bool = True) -> None:
-        """Read catalog and model, and keep both fresh; with `work`, also do what the outbox holds and seal the audit."""
+        """Read catalog and model, and keep both fresh; with `work`, also do what the outbox holds, number events and
+        seal the audit.
+        """
         await self.refresh()
         gc.collect()
         gc.freeze()  # catalog, model and code stay: looking through them again and again makes answers late
         self._tasks.append(asyncio.create_task(self._repeat(self.refresh, seconds=2)))
         if work:
             self._tasks.append(asyncio.create_task(self.worker().run()))
+            self._tasks.append(asyncio.create_task(self.sequencer.run()))
             self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
 
     def worker(self) -> OutboxWorker:
@@ -159,9 +167,11 @@ class Platform:
         await self.ranker.refresh(self.store)
 
     async def tidy(self) -> None:
-        """Seal the audit log and drop answers whose time is over."""
+        """Seal the audit log and drop answers and events whose time is over."""
         await self.store.write(audit.seal)
-        await self.store.write(idempotency.delete_expired, self.clock(), 1000)
+        now = self.clock()
+        await self.store.write(idempotency.delete_expired, now, 1000)
+        await self.store.write(event_records.delete_old, now - event_records.KEPT_FOR, 1000)
 
     async def _repeat(self, act: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:
@@ -180,5 +190,6 @@ class Platform:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await self.feed.close()
         await self.hot.close()
         await self.store.close()

@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from gateway.store.bell import Bell
 from gateway.store.unit import Clash, Statements, Unit, apply, wakes_workers
 
 P = ParamSpec("P")
@@ -181,7 +182,7 @@ class Store:
         self._soon: list[Unit] = []
         self._timer: asyncio.TimerHandle | None = None
         self._committer: asyncio.Task[None] | None = None
-        self.work_arrived = asyncio.Event()
+        self.work_arrived = Bell()
 
     @property
     def dialect(self) -> str:
@@ -289,7 +290,7 @@ class Store:
                 await self._commit_batch([single])
             return
         if wakes_workers(units):
-            self.work_arrived.set()
+            self.work_arrived.ring()
         for _, future in batch:
             _settle(future, None)
 

@@ -127,11 +127,12 @@ class OutboxWorker:
         """Work until cancelled. Cancelling lets the leases run out; nothing is lost by it."""
         renewing = asyncio.create_task(self._renew())
         try:
-            while True:
-                self._store.work_arrived.clear()
-                took = await self._lease_logged()
-                if not took:
-                    await self._idle()
+            with self._store.work_arrived.listening() as arrived:
+                while True:
+                    arrived.clear()
+                    took = await self._lease_logged()
+                    if not took:
+                        await self._idle(arrived)
         finally:
             renewing.cancel()
             for task in self._running:
@@ -164,10 +165,10 @@ class OutboxWorker:
             task.add_done_callback(self._running.discard)
         return bool(jobs)
 
-    async def _idle(self) -> None:
+    async def _idle(self, arrived: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
             timeout = self._poll.total_seconds() * (0.5 + self._chance() / 2)
-            await asyncio.wait_for(self._store.work_arrived.wait(), timeout)
+            await asyncio.wait_for(arrived.wait(), timeout)
 
     async def _renew(self) -> None:
         """Keep what is being worked on leased, however long it takes: two at one job would do its work twice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from auth import one_time_code
 from auth.one_time_code import Outcome
 from auth.phone_number import NotAPhoneNumber, PhoneVault, mask, normalise
+from auth.principal import partner_of
 from gateway.capabilities.bindings import codes
 from gateway.capabilities.bindings.errors import (
     CodeRefused,
@@ -23,6 +24,7 @@ from gateway.capabilities.bindings.errors import (
 )
 from gateway.capabilities.bindings.tables import bindings as binding_rows
 from gateway.capabilities.bindings.tables import code_tries, one_time_codes
+from gateway.capabilities.events import emit
 from gateway.capabilities.subscribers import subscribers
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import Forbidden
@@ -200,9 +202,10 @@ async def end(request: EndBinding, ctx: Context) -> Ended:
     own = ctx.subscriber.identity.binding_id
     wanted = request.id or own
     live = await ctx.part(Store).read(_live_of_subscriber, ctx.subscriber.id)
-    if wanted not in {row[0] for row in live}:
+    account = next((account for id, account, _, _ in live if id == wanted), None)
+    if account is None:
         raise NotBound
-    _end(ctx.unit, wanted, "unbound by the subscriber", ctx.now)
+    _end(ctx, wanted, account, ctx.subscriber.id, "unbound by the subscriber")
     return Ended(wanted)
 
 
@@ -232,19 +235,28 @@ async def _bind(account: str, owner: tuple[int, str, str, bytes, bytes], ctx: Co
     if live is not None and live[1] == subscriber_id:
         return BoundTo(live[0], phone, brand, region)
     if live is not None:
-        _end(ctx.unit, live[0], "bound anew", ctx.now)
+        _end(ctx, live[0], account, live[1], "bound anew")
     binding_id = ctx.ids()
     ctx.unit.insert(
         binding_rows,
         id=binding_id, account=account, subscriber_id=subscriber_id, how="one_time_code", bound_at=ctx.now,
         ended_at=None, ended_because=None,
     )  # fmt: skip
+    _tell(ctx, "binding.created", account, subscriber_id, {"binding": binding_id})
     ctx.audit_detail["binding"] = binding_id
     return BoundTo(binding_id, phone, brand, region)
 
 
-def _end(unit: Unit, binding_id: str, reason: str, now: datetime) -> None:
-    unit.update(binding_rows, {"id": binding_id}, ended_at=now, ended_because=reason)
+def _end(ctx: Context, binding_id: str, account: str, subscriber_id: int, reason: str) -> None:
+    ctx.unit.update(binding_rows, {"id": binding_id}, ended_at=ctx.now, ended_because=reason)
+    _tell(ctx, "binding.ended", account, subscriber_id, {"binding": binding_id, "reason": reason})
+
+
+def _tell(ctx: Context, type: str, account: str, subscriber_id: int, body: Mapping[str, str]) -> None:
+    emit(
+        ctx.unit, type, body, id=ctx.ids(), at=ctx.now, key=account, partner_id=partner_of(account), account=account,
+        subscriber_id=subscriber_id,
+    )  # fmt: skip
 
 
 def _subscriber_by_phone(connection: Connection, phone_hash: bytes) -> tuple[int, str, str, bytes, bytes] | None:

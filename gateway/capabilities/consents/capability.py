@@ -8,7 +8,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from sqlalchemy import Connection, func, select
 
+from auth.principal import partner_of
+from gateway.capabilities.bindings import bindings
 from gateway.capabilities.consents.tables import consents as consent_rows
+from gateway.capabilities.events import emit
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.store import Store
 
@@ -86,9 +89,31 @@ async def set_one(request: SetConsent, ctx: Context) -> Consent:
         consent_rows, subscriber_id=subscriber_id, purpose=consent.purpose, seq=seq, granted=consent.granted,
         text_version=consent.text_version, channel=consent.channel, at=consent.at,
     )  # fmt: skip
+    await _tell(consent, ctx)
     ctx.audit_detail["purpose"] = request.purpose
     ctx.audit_detail["granted"] = str(request.granted).lower()
     return consent
+
+
+async def _tell(consent: Consent, ctx: Context) -> None:
+    """Let the session know, and every partner concerned that has the subscriber among its users."""
+    told = {"purpose": consent.purpose, "text_version": consent.text_version}
+    accounts = await ctx.part(Store).read(_partner_accounts, ctx.subscriber.id)
+    about = consent.purpose.partition(":")
+    concerned = {
+        account for account in accounts
+        if consent.purpose in ("recommend", "order") or about == ("profile", ":", partner_of(account))
+    }  # fmt: skip
+    for account in sorted(concerned | {ctx.subscriber.identity.account}):
+        emit(
+            ctx.unit, "consent.granted" if consent.granted else "consent.withdrawn", told, id=ctx.ids(), at=ctx.now,
+            key=account, partner_id=partner_of(account), account=account, subscriber_id=ctx.subscriber.id,
+        )  # fmt: skip
+
+
+def _partner_accounts(connection: Connection, subscriber_id: int) -> list[str]:
+    live = select(bindings.c.account).where(bindings.c.subscriber_id == subscriber_id, bindings.c.ended_at.is_(None))
+    return list(connection.scalars(live.where(bindings.c.account.startswith("partner:"))))
 
 
 def _all_of(connection: Connection, subscriber_id: int) -> list[Consent]:

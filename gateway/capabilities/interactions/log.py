@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from gateway.capabilities.events import emit
 from gateway.capabilities.interactions.tables import interactions
 from gateway.capability import Context
 
@@ -22,10 +23,10 @@ def record(
     id: str | None = None,
 ) -> None:  # fmt: skip
     """Note with the call's own transaction that the subject saw, clicked, declined or ordered `offers` (codes)."""
-    subject = ctx.subject
+    subject, interaction_id = ctx.subject, id or ctx.ids()
     ctx.unit.insert(
         interactions,
-        id=id or ctx.ids(),
+        id=interaction_id,
         at=ctx.now,
         kind=kind,
         subscriber_id=None if subject is None else subject.id,
@@ -35,3 +36,15 @@ def record(
         impression=impression,
         offers=msgspec.json.encode(offers).decode(),
     )
+    _tell(ctx, kind, offers, place=place, impression=impression or interaction_id)
+
+
+def _tell(ctx: Context, kind: Kind, offers: Sequence[str], *, place: str, impression: str) -> None:
+    """Let the partner whose page it was, and the session, know. Of orders their own events tell."""
+    if kind not in ("shown", "clicked", "declined") or (kind == "shown" and ctx.principal.kind == "partner"):
+        return  # a partner's server knows what it has just fetched
+    emit(
+        ctx.unit, f"interaction.{kind}", {"offers": offers, "place": place, "impression": impression},
+        id=ctx.ids(), at=ctx.now, key=ctx.account or impression, partner_id=ctx.principal.partner_id,
+        account=ctx.account, subscriber_id=None if ctx.subject is None else ctx.subject.id,
+    )  # fmt: skip

@@ -82,8 +82,9 @@ async def confirm(request: OrderRef, ctx: Context) -> Order:
         refuse_ineligible(offer_of(order.offer_code, ctx), ctx, besides=order.offer_code)
     actor = f"{ctx.principal.kind}:{ctx.principal.id}"
     accepted = move(
-        ctx.unit, order, OrderState.ACCEPTED, actor=actor, channel=ctx.channel, reason="confirmed", now=ctx.now
-    )
+        ctx.unit, order, OrderState.ACCEPTED,
+        actor=actor, channel=ctx.channel, reason="confirmed", now=ctx.now, ids=ctx.ids,
+    )  # fmt: skip
     owe_job(ctx, "orders.provision", accepted)
     return order_view(accepted, ctx)
 
@@ -109,8 +110,9 @@ async def cancel(request: OrderRef, ctx: Context) -> Order:
         )
     actor = f"{ctx.principal.kind}:{ctx.principal.id}"
     cancelled = move(
-        ctx.unit, order, OrderState.CANCELLED, actor=actor, channel=ctx.channel, reason="cancelled", now=ctx.now
-    )
+        ctx.unit, order, OrderState.CANCELLED,
+        actor=actor, channel=ctx.channel, reason="cancelled", now=ctx.now, ids=ctx.ids,
+    )  # fmt: skip
     return order_view(cancelled, ctx)
 
 

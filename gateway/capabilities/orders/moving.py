@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from gateway.capabilities.events import emit
 from gateway.capabilities.orders.repository import StoredOrder
 from gateway.capabilities.orders.states import OrderState, check
 from gateway.capabilities.orders.tables import order_transitions, orders
@@ -20,6 +22,7 @@ def move(
     channel: str,
     reason: str,
     now: datetime,
+    ids: Callable[[], str],
     **changes: Any,
 ) -> StoredOrder:
     """Record one step on the unit and answer the order as it will be. Two who take the same step at once clash.
@@ -29,20 +32,33 @@ def move(
     """
     check(order.state, to)
     record_step(
-        unit, order.id, order.transitions, order.state, to, actor=actor, channel=channel, reason=reason, now=now
-    )
+        unit, order, order.transitions, order.state, to,
+        actor=actor, channel=channel, reason=reason, now=now, event_id=ids(),
+    )  # fmt: skip
     seq = order.transitions + 1
     unit.update(orders, {"id": order.id}, state=to.value, transitions=seq, updated_at=now, **changes)
     return order._replace(state=to, transitions=seq, updated_at=now, **changes)
 
 
 def record_step(
-    unit: Unit, order_id: str, seq: int, before: OrderState | None, after: OrderState, *,
-    actor: str, channel: str, reason: str, now: datetime,
+    unit: Unit, order: StoredOrder, seq: int, before: OrderState | None, after: OrderState, *,
+    actor: str, channel: str, reason: str, now: datetime, event_id: str,
 ) -> None:  # fmt: skip
-    """Write transition `seq` (from 0) of an order."""
+    """Write transition `seq` (from 0) of an order, and tell of it."""
     unit.insert(
         order_transitions,
-        order_id=order_id, seq=seq, from_state=None if before is None else before.value, to_state=after.value,
+        order_id=order.id, seq=seq, from_state=None if before is None else before.value, to_state=after.value,
         actor=actor, channel=channel, reason=reason, at=now,
+    )  # fmt: skip
+    told = {
+        "order": order.id,
+        "offer": order.offer_code,
+        "action": order.action,
+        "state": after.value,
+        "version": seq + 1,
+        "partner_ref": order.partner_ref,
+    }
+    emit(
+        unit, f"order.{after.value}", told, id=event_id, at=now, key=order.id, step=seq,
+        partner_id=order.partner_id, account=order.account, subscriber_id=order.subscriber_id,
     )  # fmt: skip

@@ -74,10 +74,7 @@ def take_down(request: PlaceOrder, found: Found, ctx: Context) -> StoredOrder:
     state = OrderState.AWAITING_CONFIRMATION if waits else OrderState.ACCEPTED
     order = _new_order(request, offer, state, ctx)
     ctx.unit.insert(orders, **order._asdict())
-    step = {"actor": f"{ctx.principal.kind}:{ctx.principal.id}", "channel": ctx.channel, "now": ctx.now}
-    record_step(ctx.unit, order.id, 0, None, OrderState.ACKNOWLEDGED, reason="placed", **step)  # type: ignore[arg-type] # three keywords of three types
-    reason = "second confirmation" if waits else "nothing to confirm"
-    record_step(ctx.unit, order.id, 1, OrderState.ACKNOWLEDGED, state, reason=reason, **step)  # type: ignore[arg-type] # as above
+    _record_placed(ctx, order, "second confirmation" if waits else "nothing to confirm")
     record(ctx, "ordered", [offer.code], impression=request.attribution.impression)
     if not waits:
         owe_job(ctx, "orders.provision", order)
@@ -115,6 +112,16 @@ def owe_job(ctx: Context, kind: str, order: StoredOrder, after: timedelta | None
     """Owe work on the order: at once, or after a while."""
     due_at = None if after is None else ctx.now + after
     owe(ctx.unit, kind, OrderJob(order.id), id=ctx.ids(), now=ctx.now, trace_id=ctx.trace_id, due_at=due_at)
+
+
+def _record_placed(ctx: Context, order: StoredOrder, reason: str) -> None:
+    """The first two steps of an order, which are taken at once."""
+    steps = ((None, OrderState.ACKNOWLEDGED, "placed"), (OrderState.ACKNOWLEDGED, order.state, reason))
+    for seq, (before, after, why) in enumerate(steps):
+        record_step(
+            ctx.unit, order, seq, before, after, actor=f"{ctx.principal.kind}:{ctx.principal.id}",
+            channel=ctx.channel, reason=why, now=ctx.now, event_id=ctx.ids(),
+        )  # fmt: skip
 
 
 def _refuse_unsubscribable(offer: Offer, held: Held | None, ctx: Context) -> None:

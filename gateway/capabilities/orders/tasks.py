@@ -163,7 +163,10 @@ class Fulfilment:
         return self._catalog.current.by_code[order.offer_code]
 
     def _step(self, unit: Unit, order: StoredOrder, to: OrderState, reason: str) -> StoredOrder:
-        return move(unit, order, to, actor="platform:", channel="platform", reason=reason, now=self._clock())
+        return move(
+            unit, order, to,
+            actor="platform:", channel="platform", reason=reason, now=self._clock(), ids=self._ids,
+        )  # fmt: skip
 
     def _owe(self, unit: Unit, job: Job, kind: str, order: StoredOrder, after: timedelta | None = None) -> None:
         now: datetime = self._clock()

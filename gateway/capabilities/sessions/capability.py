@@ -16,7 +16,9 @@ from gateway.errors import Forbidden
 
 sessions = CapabilitySet("sessions")
 
-SESSION_SCOPES = frozenset({"recommendations:*", "orders:*", "subscriptions:read", "bindings:*", "consents:*"})
+SESSION_SCOPES = frozenset(
+    {"recommendations:*", "orders:*", "subscriptions:read", "bindings:*", "consents:*", "events:read"}
+)
 """What a person may do about themselves, whatever page or chat they do it from."""
 
 

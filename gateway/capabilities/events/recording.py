@@ -1,0 +1,46 @@
+"""Recording an event in the transaction of what it tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from auth.principal import partner_of
+from gateway.capabilities.events.tables import events
+from gateway.store import Unit
+
+
+def emit(
+    unit: Unit, type: str, body: Mapping[str, Any], *, id: str, at: datetime, key: str, step: int = 0,
+    partner_id: str | None, account: str | None, subscriber_id: int | None = None,
+) -> None:  # fmt: skip
+    """Tell partner `partner_id` and the session of `account` that something happened, if there is one of them to tell.
+
+    `body` is what they may see: no phone number, no internal number. A partner's own user is added to it as `user`.
+    Events of one `key` reach every reader in the order in which they happened; `step` is the event's place among those of
+    its key, for where clocks of two machines disagree.
+    """
+    if partner_id is None and not _is_read_by(account):
+        return
+    user = _user(account, partner_id)
+    shown = dict(body) if user is None else {**body, "user": user}
+    unit.insert(
+        events,
+        id=id, seq=None, at=at, type=type, partner_id=partner_id, subscriber_id=subscriber_id, account=account, key=key,
+        step=step, body=msgspec.json.encode(shown).decode(),
+    )  # fmt: skip
+    unit.wakes_workers = True
+
+
+def _is_read_by(account: str | None) -> bool:
+    """Whether a session could speak for the account; a chat is told by its bot."""
+    return account is not None and account.partition(":")[0] in ("web", "partner")
+
+
+def _user(account: str | None, partner_id: str | None) -> str | None:
+    if account is None or partner_id is None or partner_of(account) != partner_id:
+        return None
+    return account.split(":", 2)[2]
