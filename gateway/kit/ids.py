@@ -21,14 +21,15 @@ class Ids:
         self._clock = clock
         self._random_bytes = random_bytes
         self._last = 0
-        self._pool = ""
+        self._tails: list[str] = []
 
     def __call__(self) -> str:
         tick = max((int(self._clock().timestamp() * 1000) << 12), self._last + 1)
         self._last = tick
-        if not self._pool:  # one call of the system for many ids
-            self._pool = self._random_bytes(8 * 256).hex()
-        tail, self._pool = self._pool[:16], self._pool[16:]
+        if not self._tails:  # one call of the system for many ids
+            drawn = self._random_bytes(8 * 256).hex()
+            self._tails = [drawn[at : at + 16] for at in range(0, len(drawn), 16)]
+        tail = self._tails.pop()
         text = f"{tick:015x}"  # 12 digits of milliseconds, 3 of counter
         variant = _VARIANT[tail[0]]
         return f"{text[:8]}-{text[8:12]}-7{text[12:]}-{variant}{tail[1:4]}-{tail[4:]}"

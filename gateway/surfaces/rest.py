@@ -123,7 +123,7 @@ def _account(principal: Principal, request: Request[Any, Any]) -> str | None:
 def named_user(request: Request[Any, Any]) -> str | None:
     """The user a partner names by its own id: in the query or, where no signature would leave it out, in a header."""
     in_header = request.headers.get("tuila-user")
-    in_query = request.args.get("tuila_user") if request.query_string else None
+    in_query = _query(request).get("tuila_user")
     if in_header is not None and is_signed(request):
         raise MalformedRequest(
             {
@@ -145,10 +145,15 @@ def locale_of(request: Request[Any, Any]) -> str:
 
 
 def _arguments(request: Request[Any, Any], path: Mapping[str, str]) -> Mapping[str, Any]:
+    return {**_query(request), **path}
+
+
+def _query(request: Request[Any, Any]) -> dict[str, str]:
+    """The query's arguments, the last of each name."""
     if not request.query_string:
-        return path
-    values = {name: given[-1] for name, given in request.get_args(keep_blank_values=True).items()}
-    return {**values, **path}
+        return {}
+    # Sanic keeps what it parsed for these very arguments, so every reader asks in the same way.
+    return {name: given[-1] for name, given in request.get_args(keep_blank_values=True).items()}
 
 
 def _body(request: Request[Any, Any], path: Mapping[str, str]) -> bytes | Mapping[str, Any]:

@@ -9,7 +9,6 @@ from gateway.capabilities.interactions import record
 from gateway.capabilities.recommendations.items import usage_items
 from gateway.capabilities.recommendations.live import LiveRanker
 from gateway.capabilities.recommendations.ranking import Ranked, Ranker
-from gateway.capabilities.recommendations.reasons import words
 from gateway.capabilities.recommendations.schemas import (
     FeedbackTaken,
     GiveFeedback,
@@ -74,7 +73,7 @@ def _had_or_declined(subject: SubjectRecord | None, items: Mapping[str, float], 
 
 def _view(ranked: Ranked, impression: str, ranker: Ranker, base: str, locale: str) -> Recommendation:
     offer = ranked.offer
-    reason = words(ranked.reason, ranker.catalog)
+    reason = ranker.words(ranked.reason)
     return Recommendation(
         impression=impression,
         offer=offer.code,

@@ -8,7 +8,7 @@ so their lifts are not multiplied outright: the exponent d lies between 0 (indep
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import exp
 from typing import TypeVar
@@ -17,9 +17,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from gateway.capabilities.offers import Catalog, EligibilityIndex, Offer, SubscriberFacts
+from gateway.capabilities.offers import Bilingual, Catalog, EligibilityIndex, Offer, SubscriberFacts
 from gateway.capabilities.recommendations.items import profile_items
-from gateway.capabilities.recommendations.reasons import Reason, code_of
+from gateway.capabilities.recommendations.reasons import Reason, code_of, words
 from gateway.capabilities.recommendations.training import ItemModel
 
 Number = TypeVar("Number", bound=np.generic)
@@ -34,6 +34,7 @@ LEAST_EVIDENCE = 20
 """Subscribers that must have both item and offer before their share is told to anyone; smaller groups stay private."""
 
 _LEAST_TELLING_LIFT = 1.2
+_REMEMBERED_REASONS = 50_000
 _HELD_WEIGHT = 1.0
 _PLACE_WEIGHT = 1.0
 _PROFILE_WEIGHT = 0.5
@@ -57,14 +58,16 @@ class Ranker:
         self._row = {item: at for at, item in enumerate(model.items)}
         self._counts = _by_offer(catalog, model, model.together)
         self._similarity = _by_offer(catalog, model, model.similarity)
-        self._telling = np.where(_is_telling(self._counts, self._similarity), self._similarity, 0).astype(np.float32)
+        self._telling = _telling(self._counts, self._similarity)
         unknown = np.full(len(catalog), 1 / (model.subscribers + 2), np.float32)
         self._popularity = _by_offer(catalog, model, model.popularity, unknown)
-        self._log_worth = WORTH_EXPONENT * np.log(_relative_worth(catalog))
-        self._base = (np.log(self._popularity) + self._log_worth).astype(np.float32)
+        log_worth = WORTH_EXPONENT * np.log(_relative_worth(catalog))
+        self._worth: list[float] = log_worth.tolist()
+        self._base = (np.log(self._popularity) + log_worth).astype(np.float32)
         self._bit = {code: 1 << at for at, code in enumerate(catalog.codes)}
         self._alternatives = _alternatives(catalog)
         self._general = _general_reasons(catalog, self._popularity)
+        self._said: dict[Reason, Bilingual] = {}
 
     def rank(
         self,
@@ -91,19 +94,30 @@ class Ranker:
         evidence = self._evidence(facts, items, place)
         if not evidence:
             chosen = self._choose(self._base, allowed, limit)
-            return [self._ranked(at, self._base[at], self._general[at]) for at in chosen]
-        rows = [row for row, _ in evidence]
-        weights = np.array([weight for _, weight in evidence], np.float32)
-        keys = self._base + (weights @ self._similarity.take(rows, axis=0)) * float(weights.sum()) ** -DAMPING
-        influence = weights[:, None] * self._telling.take(rows, axis=0)
-        strongest = influence.argmax(axis=0)
-        ranked = []
-        for at in self._choose(keys, allowed, limit):
-            best = strongest[at]
-            told = influence[best, at] > 0
-            reason = self._reason(rows[best], at, items, place) if told else self._general[at]
-            ranked.append(self._ranked(at, keys[at], reason))
-        return ranked
+            return [self._ranked(at, self._base.item(at), self._general[at]) for at in chosen]
+        keys = self._keys(evidence)
+        return [
+            self._ranked(at, keys.item(at), self._reason(evidence, at, items, place))
+            for at in self._choose(keys, allowed, limit)
+        ]
+
+    def words(self, reason: Reason) -> Bilingual:
+        """The reason for people; the same few are given again and again."""
+        said = self._said.get(reason)
+        if said is None:
+            if len(self._said) >= _REMEMBERED_REASONS:
+                self._said.clear()
+            said = self._said[reason] = words(reason, self.catalog)
+        return said
+
+    def _keys(self, evidence: Sequence[tuple[int, float]]) -> NDArray[np.float32]:
+        """Log of each offer's score, shape (n_offers,). Few numpy calls: each costs as much as fifty offers' sums."""
+        weights = [weight for _, weight in evidence]
+        lifts = self._similarity.take([row for row, _ in evidence], axis=0)
+        keys: NDArray[np.float32] = np.array(weights, np.float32).dot(lifts)
+        keys *= sum(weights) ** -DAMPING
+        keys += self._base
+        return keys
 
     def _evidence(self, facts: SubscriberFacts, items: Mapping[str, float], place: str) -> list[tuple[int, float]]:
         """Rows of the model with their weights, in the order of the rows, so that no sum depends on a hash seed."""
@@ -128,11 +142,19 @@ class Ranker:
                 if not allowed or not limit:
                     return
 
-    def _ranked(self, at: int, key: np.float32, reason: Reason) -> Ranked:
-        worth = float(self._log_worth[at])
-        return Ranked(self.catalog.offers[at], exp(min(0.0, float(key) - worth) + worth), reason)
+    def _ranked(self, at: int, key: float, reason: Reason) -> Ranked:
+        worth = self._worth[at]
+        return Ranked(self.catalog.offers[at], exp(min(0.0, key - worth) + worth), reason)
 
-    def _reason(self, row: int, at: int, items: Mapping[str, float], place: str) -> Reason:
+    def _reason(self, evidence: Sequence[tuple[int, float]], at: int, items: Mapping[str, float], place: str) -> Reason:
+        """What speaks loudest for the offer: the first item of the greatest influence, or why it is offered to anybody."""
+        telling, loudest, row = self._telling[at], 0.0, -1
+        for candidate, weight in evidence:
+            influence = weight * telling.get(candidate, 0.0)
+            if influence > loudest:
+                loudest, row = influence, candidate
+        if row < 0:
+            return self._general[at]
         item = self.model.items[row]
         code = "viewing" if item == place and item not in items else code_of(item)
         share = float(self._counts[row, at] / self.model.support[row])
@@ -151,9 +173,13 @@ def _by_offer(
     return ordered
 
 
-def _is_telling(counts: NDArray[np.int32], similarity: NDArray[np.float32]) -> NDArray[np.bool_]:
-    telling: NDArray[np.bool_] = (counts >= LEAST_EVIDENCE) & (similarity >= np.log(_LEAST_TELLING_LIFT))
-    return telling
+def _telling(counts: NDArray[np.int32], similarity: NDArray[np.float32]) -> list[dict[int, float]]:
+    """For each offer, by row of the model, the log lifts that may be told: of enough people, and above the usual."""
+    telling = (counts >= LEAST_EVIDENCE) & (similarity >= np.log(_LEAST_TELLING_LIFT))
+    return [
+        {int(row): similarity.item(row, at) for row in np.flatnonzero(telling[:, at])}
+        for at in range(similarity.shape[1])
+    ]
 
 
 def _relative_worth(catalog: Catalog) -> NDArray[np.float64]:
