@@ -22,7 +22,7 @@ class Need(msgspec.Struct, frozen=True):
     subject: str = "none"
     """Whether it is about one subscriber: `none`, `optional` or `required`."""
     effect: str = "read"
-    """Whether it changes anything: `read` or `write`."""
+    """Whether it changes anything: `read`, `write`, or `remove` for what takes something away."""
     consent: str | None = None
     """The purpose the subscriber must agree to. None: no consent of its own."""
     own_voice: bool = False
@@ -152,7 +152,8 @@ def _owns(principal: Principal, account: str) -> bool:
 def _is_in_person(principal: Principal) -> bool:
     # A session of a partner's own user was opened by the partner, which holds its token and could answer with it.
     return (
-        principal.kind in ("account", "session")
+        not principal.by_proxy
+        and principal.kind in ("account", "session")
         and principal.account is not None
         and not principal.account.startswith("partner:")
     )

@@ -30,6 +30,8 @@ class Principal(msgspec.Struct, frozen=True):
     """UTC time when its credentials end, which a long-lived connection may outlive. None: no end of their own."""
     suspended: bool = False
     """Whether the partner or account was suspended."""
+    by_proxy: bool = False
+    """Whether a program such as an assistant speaks with these credentials: it is never the subscriber in person."""
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -40,7 +40,7 @@ from gateway.platform import Outside, Platform
 from gateway.server import listen, new_server, serving
 from gateway.standards import STANDARDS
 from gateway.store.hot import HotState, open_hot_state
-from gateway.surfaces import health, oauth, openapi, rest, standard
+from gateway.surfaces import health, mcp, oauth, openapi, rest, standard
 from gateway.surfaces.rest import Server
 from widgets import portal
 from widgets.portal import Link
@@ -102,6 +102,10 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     rest.mount(app, platform.capabilities, platform.invoke, authentication)
     standard.mount(app, STANDARDS, platform.invoke, authentication, platform.ids, settings.public_url)
     openapi.mount(app, platform.capabilities, version=VERSION, server=settings.public_url)
+    mcp.mount(
+        app, platform.capabilities, platform.invoke, authentication, parts.get(Partners), platform.clock,
+        version=VERSION, public_url=settings.public_url,
+    )  # fmt: skip
     oauth.mount(app, parts, platform.hot, platform.clock, platform.ids)
     health.mount(app, platform, VERSION)
     if callbacks is not None:

@@ -38,6 +38,9 @@ class Effect(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    """Adds or changes."""
+    REMOVE = "remove"
+    """Takes away what stood: cancels, ends, suspends."""
 
 
 class Parts:
@@ -133,7 +136,7 @@ class Capability:
     @property
     def writes(self) -> bool:
         """Whether a call may change something."""
-        return self.need.effect == Effect.WRITE
+        return self.need.effect != Effect.READ
 
     @property
     def versioned(self) -> bool:

@@ -254,5 +254,5 @@ def _decode(capability: Capability, payload: bytes | Mapping[str, Any] | msgspec
         if isinstance(payload, capability.request):
             return payload
         return msgspec.convert(payload, capability.request, strict=False)
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRequest({"zh": f"请求内容有误：{error}", "en": str(error)}) from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from auth.policy import Need
 from auth.principal import Principal, partner_account
 from gateway.errors import MalformedRequest
 
+_TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _TAGS = re.compile(r'(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*')
 _VERSION_TAG = re.compile(r'(?<!W/)"([0-9]{1,9})"')
@@ -23,6 +25,17 @@ def user_account(principal: Principal, user: str) -> str:
     if not 0 < len(user) <= 100 or not user.isprintable():
         raise MalformedRequest({"zh": "用户标识应为 1 到 100 个字符", "en": "a user's id has 1 to 100 characters"})
     return partner_account(principal.id, user)
+
+
+def concerns_user(need: Need) -> bool:
+    """Whether a partner may say which of its users a call of this need is about."""
+    return need.subject != "none" or need.scope.startswith("bindings:")
+
+
+def trace_of(traceparent: str | None) -> str | None:
+    """The trace id of a W3C `traceparent` header; None where there is none, or another form than version 00 has."""
+    trace = _TRACE.fullmatch(traceparent or "")
+    return None if trace is None else trace[1]
 
 
 def checked_key(key: str | None) -> str | None:

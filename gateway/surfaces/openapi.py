@@ -23,6 +23,7 @@ from gateway.errors import (
     Unauthenticated,
     Unavailable,
 )
+from gateway.surfaces.calls import concerns_user
 from gateway.surfaces.rest import Server
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -145,7 +146,7 @@ def _operation(capability: Capability, components: Mapping[str, Any]) -> dict[st
         "security": [{}, {"token": []}] if public else [{"token": []}],
         "x-scope": capability.need.scope,
     }
-    if capability.need.subject != "none" or capability.need.scope.startswith("bindings:"):
+    if concerns_user(capability.need):
         operation["parameters"] += [_USER_HEADER, _USER_QUERY]
     if capability.writes:
         operation["parameters"].append(_KEY_HEADER)

@@ -21,14 +21,13 @@ from gateway.capability import Capability
 from gateway.errors import BodyTooLarge, GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
 from gateway.invoke import Call, Invoker
 from gateway.quota import Window
-from gateway.surfaces.calls import checked_key, expected_versions, locale, user_account
+from gateway.surfaces.calls import checked_key, expected_versions, locale, trace_of, user_account
 
 Server = Sanic[Any, Any]
 
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _FIELD = re.compile(r"\{(\w+)\}")
-_TRACE = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _encode = msgspec.json.Encoder().encode
 
 _EXPOSED = "retry-after, etag, ratelimit, ratelimit-policy"
@@ -100,7 +99,6 @@ def presented(request: Request[Any, Any]) -> Presented:
 
 def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], request: Request[Any, Any]) -> Call:
     headers = request.headers
-    trace = _TRACE.fullmatch(headers.get("traceparent", ""))
     return Call(
         name,
         principal,
@@ -110,7 +108,7 @@ def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], r
         locale=locale_of(request),
         idempotency_key=checked_key(headers.get("idempotency-key")),
         origin=headers.get("origin"),
-        trace_id=None if trace is None else trace[1],
+        trace_id=trace_of(headers.get("traceparent")),
         expected=expected_versions(headers.get("if-match")),
     )
 
@@ -162,7 +160,7 @@ def _body(request: Request[Any, Any], path: Mapping[str, str]) -> bytes | Mappin
         return body
     try:
         fields = msgspec.json.decode(body) if body else {}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRequest({"zh": f"请求内容不是 JSON：{error}", "en": str(error)}) from error
     if not isinstance(fields, dict):
         raise MalformedRequest({"zh": "请求内容应为 JSON 对象", "en": "the body must be a JSON object"})

@@ -191,7 +191,7 @@ async def list_live(request: ListBindings, ctx: Context) -> BindingList:
 @bindings.capability(
     scope="bindings:write",
     subject=Subject.REQUIRED,
-    effect=Effect.WRITE,
+    effect=Effect.REMOVE,
     http="POST /v1/bindings/end",
     title={"zh": "解除绑定", "en": "End a binding"},
     errors=(NotBound,),

@@ -92,7 +92,7 @@ async def confirm(request: OrderRef, ctx: Context) -> Order:
 @orders.capability(
     scope="orders:write",
     subject=Subject.REQUIRED,
-    effect=Effect.WRITE,
+    effect=Effect.REMOVE,
     http="POST /v1/orders/{id}/cancel",
     title={"zh": "取消订单", "en": "Cancel an order"},
     errors=(OrderNotFound, NotCancellable),

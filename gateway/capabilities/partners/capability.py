@@ -96,7 +96,7 @@ async def create(request: CreatePartner, ctx: Context) -> Credentials:
 
 @partners.capability(
     scope="partners:admin",
-    effect=Effect.WRITE,
+    effect=Effect.REMOVE,
     http="POST /v1/partners/{id}/secrets",
     title={"zh": "更换密钥", "en": "Rotate a partner's secret"},
     errors=(PartnerNotFound,),
@@ -117,7 +117,7 @@ async def rotate_secret(request: PartnerRef, ctx: Context) -> Credentials:
 
 @partners.capability(
     scope="partners:admin",
-    effect=Effect.WRITE,
+    effect=Effect.REMOVE,
     http="POST /v1/partners/{id}/suspend",
     title={"zh": "暂停合作方", "en": "Suspend a partner"},
     errors=(PartnerNotFound,),
