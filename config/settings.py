@@ -127,7 +127,7 @@ class Limits(BaseModel):
 
     model_config = _GROUP
 
-    body_bytes: int = Field(default=1_048_576, ge=1024)
+    body_bytes: int = Field(default=2_097_152, ge=1024)
     """Longest request body, in bytes."""
     codes: CodeLimits = CodeLimits()
     """One-time codes."""

@@ -64,6 +64,8 @@ class Call:
     deadline: timedelta = timedelta(seconds=30)
     expected: frozenset[int] | None = None
     """Versions that the caller saw of what it means to change (If-Match); None: any."""
+    is_part: bool = False
+    """Whether it is one of many that a counted call makes: then it counts in the longest window alone."""
     windows: Sequence[Window] = ()
     """Set by the invoker: the windows of the quota that the call was counted in."""
 
@@ -71,7 +73,7 @@ class Call:
 class Quota(Protocol):
     """Counts calls against what the principal may make."""
 
-    async def take(self, principal: Principal, now: datetime) -> Sequence[Window]:
+    async def take(self, principal: Principal, now: datetime, *, is_part: bool = False) -> Sequence[Window]:
         """The windows the call was counted in. If the last one is over, so is the quota."""
 
 
@@ -158,7 +160,7 @@ class Invoker:
         return await self._subjects.resolve(account)
 
     async def _take_quota(self, call: Call, context: Context) -> None:
-        windows = call.windows = await self._quota.take(context.principal, context.now)
+        windows = call.windows = await self._quota.take(context.principal, context.now, is_part=call.is_part)
         if windows and windows[-1].is_over:
             raise TooManyRequests(retry_after=windows[-1].resets_in)
 

@@ -117,6 +117,7 @@ class Platform:
             quota=CountedQuota(self.hot, settings.limits.quotas, self.partners), parts=self.parts, clock=clock,
             ids=self.ids,
         )  # fmt: skip
+        self.parts.add(self.invoke)  # for capabilities that are many calls of others
         self.handlers: dict[str, Handler] = self._handlers()
         work = settings.worker
         self._retry = retry or RetryPolicy(work.retry_first, work.retry_longest, work.attempts)

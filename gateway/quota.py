@@ -46,25 +46,30 @@ class CountedQuota:
         self._settings = settings
         self._partners = partners
 
-    async def take(self, principal: Principal, now: datetime) -> Sequence[Window]:
-        """The windows the call was counted in, none for who is not counted. If the last one is over, so is the quota."""
+    async def take(self, principal: Principal, now: datetime, *, is_part: bool = False) -> Sequence[Window]:
+        """The windows the call was counted in, none for who is not counted. If the last one is over, so is the quota.
+
+        A part of a call that was counted itself counts in a partner's day, not in its second.
+        """
         second = int(now.timestamp())
         if principal.kind == "operator":
             return ()
         if principal.kind == "partner":
-            return await self._take_partner(principal.id, second)
+            return await self._take_partner(principal.id, second, is_part)
         limit = self._settings.account_per_minute
         if principal.kind == "anonymous":
             limit = self._settings.anonymous_per_minute
         return (await self._take(f"{principal.kind}:{principal.id}", second, "minute", 60, limit),)
 
-    async def _take_partner(self, partner_id: str, second: int) -> Sequence[Window]:
+    async def _take_partner(self, partner_id: str, second: int, is_part: bool) -> Sequence[Window]:
         agreed = await self._partners.quota(partner_id)
         usual = (self._settings.partner_per_second, self._settings.partner_per_day)
         per_second, per_day = agreed or usual
         owner = f"partner:{partner_id}"
-        burst = await self._take(owner, second, "second", 1, per_second)
-        return (burst,) if burst.is_over else (burst, await self._take(owner, second, "day", 86_400, per_day))
+        burst = () if is_part else (await self._take(owner, second, "second", 1, per_second),)
+        if any(window.is_over for window in burst):
+            return burst
+        return (*burst, await self._take(owner, second, "day", 86_400, per_day))
 
     async def _take(self, owner: str, second: int, name: str, length: int, limit: int) -> Window:
         number, into = divmod(second, length)

@@ -1,5 +1,6 @@
 """Ordering: orders, their states, and the subscriptions that come of them."""
 
+from gateway.capabilities.orders import batch as _batch  # noqa: F401 - declares its capability
 from gateway.capabilities.orders.capability import orders as order_capabilities
 from gateway.capabilities.orders.capability import subscriptions as subscription_capabilities
 from gateway.capabilities.orders.errors import (

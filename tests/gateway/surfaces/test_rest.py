@@ -189,7 +189,7 @@ async def test_a_visitor_binds_and_orders_on_an_allowed_page(served: tuple[World
 async def test_a_body_too_large_is_refused_as_a_problem(served: tuple[World, Api]) -> None:
     world, api = served
     await as_partner(world, api)
-    body = io.BytesIO(b" " * 2_000_000)
+    body = io.BytesIO(b" " * 3_000_000)
     async with api.session.post(api.url + "/v1/orders", data=body, headers=api.headers) as response:
         status, problem = response.status, await response.json(content_type=None)
     assert (status, problem["code"]) == (413, "body-too-large")
