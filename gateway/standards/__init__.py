@@ -2,8 +2,10 @@
 
 from gateway.standards.operation import Asked, Operation, Shape, Standard
 from gateway.standards.tmf620 import TMF620
+from gateway.standards.tmf622 import TMF622
+from gateway.standards.tmf637 import TMF637
 
-STANDARDS: tuple[Standard, ...] = (TMF620,)
+STANDARDS: tuple[Standard, ...] = (TMF620, TMF622, TMF637)
 """Every standard that is offered."""
 
 __all__ = ["STANDARDS", "Asked", "Operation", "Shape", "Standard"]

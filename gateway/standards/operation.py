@@ -73,8 +73,12 @@ class Operation:
     """What is answered or listed: its attributes can be selected and filtered by."""
     user: Callable[[Asked], str | None] = _nobody
     """The partner's user whom the request names in the standard's own way."""
-    key: Callable[[Asked], str | None] = _nobody
-    """An idempotency key, where the standard has one of its own and the header shows none."""
+    parameters: frozenset[str] = frozenset()
+    """Query parameters with a meaning of their own, which are no filters."""
+    for_partner: Operation | None = None
+    """What a partner's server gets instead, where a capability of its own says more."""
+    whose: tuple[str, Callable[[Asked], Mapping[str, Any]]] | None = None
+    """For a partner that names no user: the capability, and its request, whose answer tells the `user`."""
 
 
 @dataclass(frozen=True, slots=True)

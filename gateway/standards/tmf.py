@@ -21,6 +21,9 @@ ORDERING = "/tmf-api/productOrderingManagement/v4"
 INVENTORY = "/tmf-api/productInventory/v4"
 RECOMMENDATION = "/tmf-api/recommendation/v4"
 
+PARTY = "relatedParty.id"
+"""Query parameter that names the partner's user."""
+
 Id = Annotated[str, Meta(max_length=100)]
 
 
@@ -39,6 +42,14 @@ class Price(Answered, frozen=True):
     """What is paid, taxes included."""
 
     tax_included_amount: Money
+
+
+class Charge(Answered, frozen=True):
+    """What is paid, and how often."""
+
+    price_type: str
+    price: Price
+    recurring_charge_period: str | None = None
 
 
 class TimePeriod(Answered, frozen=True):
@@ -60,7 +71,7 @@ class Term(Answered, frozen=True):
 
     name: str
     description: str
-    duration: Duration
+    duration: Duration | None = None
 
 
 class Ref(Answered, frozen=True):
@@ -106,6 +117,13 @@ def price(fen: int) -> Price:
     return Price(tax_included_amount=yuan(fen))
 
 
+def charge(fen: int, period: str) -> Charge:
+    """What is paid for something with a price for a period."""
+    return Charge(
+        price_type=charge_type(period), price=price(fen), recurring_charge_period="month" if period == "month" else None
+    )
+
+
 def days(amount: int) -> Duration:
     """A length of time in days."""
     return Duration(amount=amount, units="day")
@@ -123,16 +141,26 @@ def offering_ref(code: str, name: str | None, asked: Asked) -> Ref:
     )
 
 
-def customer(asked: Asked) -> list[Ref] | None:
+def customer(user: str | None) -> list[Ref] | None:
     """The partner's user as a related party; None where a person speaks for itself."""
-    if asked.user is None:
+    if user is None:
         return None
-    return [Ref(id=asked.user, role="customer", referred_type="Individual")]
+    return [Ref(id=user, role="customer", referred_type="Individual")]
+
+
+def by_id(asked: Asked) -> dict[str, Any]:
+    """The fields of a request for the one thing that the path names."""
+    return {"id": asked.path["id"]}
+
+
+def greatest_page(asked: Asked) -> dict[str, Any]:
+    """The fields of a request for as much as one answer holds."""
+    return {"limit": 100}
 
 
 def named_in_query(asked: Asked) -> str | None:
     """The user whom `relatedParty.id` names."""
-    return asked.value("relatedParty.id")
+    return asked.value(PARTY)
 
 
 def refusal(error: GatewayError, operation: Operation | None, locale: str) -> tuple[int, TmfError]:

@@ -311,22 +311,18 @@ def _characteristic(name: str, amount: int, unit: str) -> Characteristic:
     )
 
 
-def _all(asked: Asked) -> dict[str, Any]:
-    return {"limit": 100}
-
-
 def _code(asked: Asked) -> dict[str, Any]:
     return {"code": asked.path["id"]}
 
 
 def _of_offers(name: str, resource: type[Struct], many: Any, one: Any) -> Iterable[Operation]:
-    yield Operation("GET", f"/{name}", "offers.list", many, _all, shape=Shape.LIST, resource=resource)
+    yield Operation("GET", f"/{name}", "offers.list", many, tmf.greatest_page, shape=Shape.LIST, resource=resource)
     yield Operation("GET", f"/{name}/{{id}}", "offers.get", one, _code, resource=resource)
 
 
 def _of_services(name: str, resource: type[Struct], many: Any) -> Iterable[Operation]:
     for path, shape in ((f"/{name}", Shape.LIST), (f"/{name}/{{id}}", Shape.MEMBER)):
-        yield Operation("GET", path, "offers.list_services", many, _all, shape=shape, resource=resource)
+        yield Operation("GET", path, "offers.list_services", many, tmf.greatest_page, shape=shape, resource=resource)
 
 
 TMF620 = Standard(

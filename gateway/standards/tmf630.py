@@ -160,17 +160,17 @@ def _compared(compare: Callable[[Any, Any], bool], found: Any, text: str) -> boo
             return compare(float(found), float(text))
         except ValueError:
             return False
-    moments = (_moment(found), _moment(text))
+    moments = (moment(found), moment(text))
     return compare(*moments) if None not in moments else compare(found, text)
 
 
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
     """The moment a text names, in UTC where it says no zone; None if it names none."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _exists(kind: Any, path: Sequence[str]) -> bool:

@@ -65,7 +65,13 @@ class StandardServer:
 
     async def _answer(self, operation: Operation, request: Request[Any, Any], path: Mapping[str, str]) -> HTTPResponse:
         principal = await self._authentication.principal(presented(request))
+        if principal.kind == "partner" and operation.for_partner is not None:
+            operation = operation.for_partner
         asked = self._asked(operation, request, path)
+        if principal.kind == "partner" and operation.whose is not None and asked.user is None:
+            capability, fields = operation.whose
+            told = await self._invoke(self._call(capability, principal, asked, request, fields(asked)))
+            asked = replace(asked, user=told.user)
         wanted = self._selection(operation, asked)
         if operation.shape is Shape.LIST:
             assert wanted is not None
@@ -74,7 +80,9 @@ class StandardServer:
         if operation.shape is Shape.MEMBER:
             found, _ = await self._collect(operation, principal, asked, request)
             return self._one(operation, request, member(path["id"], found), wanted)
-        answer = await self._invoke(self._call(operation, principal, asked, request, operation.request(asked)))
+        answer = await self._invoke(
+            self._call(operation.capability, principal, asked, request, operation.request(asked))
+        )
         return self._one(operation, request, operation.answer(answer, asked), wanted)
 
     def _asked(self, operation: Operation, request: Request[Any, Any], path: Mapping[str, str]) -> Asked:
@@ -93,24 +101,24 @@ class StandardServer:
         query = asked.query
         if operation.shape is not Shape.LIST:  # of one resource, attributes are selected
             query = {name: values for name, values in query.items() if name == "fields"}
-        return selection(query, operation.resource, _PLATFORM_PARAMETERS)
+        return selection(query, operation.resource, _PLATFORM_PARAMETERS | operation.parameters)
 
     def _call(
         self,
-        operation: Operation,
+        capability: str,
         principal: Principal,
         asked: Asked,
         request: Request[Any, Any],
         fields: Mapping[str, Any],
     ) -> Call:
         return Call(
-            operation.capability,
+            capability,
             principal,
             fields,
             account=None if asked.user is None else user_account(principal, asked.user),
             channel="web" if principal.kind in ("session", "anonymous") else "api",
             locale=asked.locale,
-            idempotency_key=checked_key(request.headers.get("idempotency-key") or operation.key(asked)),
+            idempotency_key=checked_key(request.headers.get("idempotency-key")),
             origin=request.headers.get("origin"),
         )
 
@@ -121,7 +129,7 @@ class StandardServer:
         found: list[Any] = []
         fields = dict(operation.request(asked))
         while True:
-            page = await self._invoke(self._call(operation, principal, asked, request, fields))
+            page = await self._invoke(self._call(operation.capability, principal, asked, request, fields))
             found += operation.answer(page, asked)
             if page.next is None or len(found) >= _MOST_READ:
                 return found, page.next is None

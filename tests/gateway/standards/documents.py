@@ -30,14 +30,16 @@ needed = pytest.mark.skipif(
 _formats = jsonschema.FormatChecker()
 
 
-@_formats.checks("date-time", raises=ValueError)
 def _is_moment(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 
 
-@_formats.checks("uri")
 def _is_uri(value: object) -> bool:
     return not isinstance(value, str) or bool(urlsplit(value).scheme)
+
+
+_formats.checks("date-time", raises=ValueError)(_is_moment)
+_formats.checks("uri")(_is_uri)
 
 
 @cache
