@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -63,6 +64,20 @@ class Platform:
             return list(await asyncio.gather(*attempts))
         return [await attempt for attempt in attempts]
 
+    async def deliver_by_the_clock(self, texts: Sequence[str]) -> list[list[str | None]]:
+        """The replies to messages sent a second apart, each delivered again after 5, 10 and 15 s as WeChat does it."""
+
+        async def one(number: int, body: bytes) -> list[str | None]:
+            replies = []
+            for attempt, at in enumerate((0, 5, 10, 15)):
+                await asyncio.sleep(max(0.0, began + number + at - time.monotonic()))  # the schedule is what is tested
+                replies.append(await self._post(self._gateways[attempt % 2], body))
+            return replies
+
+        began = time.monotonic()
+        bodies = [self._message(text) for text in texts]
+        return await asyncio.gather(*(one(number, body) for number, body in enumerate(bodies)))
+
     def _message(self, text: str) -> bytes:
         at = int(WallClock()().timestamp())
         return (
@@ -94,6 +109,16 @@ async def test_a_message_delivered_four_times_to_two_processes_has_one_effect_an
     assert (findings.ended, findings.effects) == ({"completed": 1}, 1)
 
 
+async def test_deliveries_at_0_5_10_and_15_seconds_have_one_effect_and_one_reply(
+    stage: Stage, gateways: list[Gateway]
+) -> None:
+    replies = await Platform(stage, gateways).deliver_by_the_clock(("推荐", "订1", "是"))
+    assert all(of_one[0] and set(of_one) == {of_one[0]} for of_one in replies)
+    await settled(stage)
+    findings = await check_books(stage, [])
+    assert (findings.ended, findings.effects) == ({"completed": 1}, 1)
+
+
 async def test_five_yeses_in_a_row_are_one_order(stage: Stage, gateways: list[Gateway]) -> None:
     platform = Platform(stage, gateways)
     await platform.deliver("推荐", 1, at_once=False)
@@ -108,15 +133,18 @@ async def test_five_yeses_in_a_row_are_one_order(stage: Stage, gateways: list[Ga
 async def test_a_back_end_asleep_brings_no_fault_notice_and_the_late_answer_comes_once(
     stage: Stage, gateways: list[Gateway]
 ) -> None:
-    await stage.boss_faults(slow_seconds=8)  # many times what we wait for it
+    asleep = 30
+    await stage.boss_faults(slow_seconds=asleep)  # many times what we wait for it
     for text in ("推荐", "订1", "是"):
         delivery = await stage.say(1, text)
         assert delivery["outcome"] == "replied", delivery
+    began = time.monotonic()
     await wait_for(lambda: is_unknown(stage), timeout=20, message="the outcome is unknown")
     assert (await stage.say(1, "我的订单"))["outcome"] == "replied"
-    await stage.boss_faults()  # it wakes, and is still at the order for the rest of its eight seconds
-    await wait_for(lambda: is_settled(stage), timeout=60, message="the order is settled")
+    await stage.boss_faults()  # it wakes, and is still at the order for the rest of its time
+    await wait_for(lambda: is_settled(stage), timeout=90, message="the order is settled")
     await wait_for(lambda: late_answers(stage), timeout=20, message="the late answer has come")
+    assert time.monotonic() - began > asleep - 1
     assert len(await late_answers(stage)) == 1
     assert not [bubble for bubble in await stage.bubbles(1) if "出现故障" in str(bubble)]
     assert (await stage.get(f"{stage.wechat_url}/violations"))["violations"] == []
