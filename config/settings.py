@@ -122,6 +122,27 @@ class QuotaSettings(BaseModel):
     """Requests without a caller that one network address may make in a minute."""
 
 
+class WebSocketLimits(BaseModel):
+    """Bounds on WebSocket connections; each process counts its own."""
+
+    model_config = _GROUP
+
+    connections: int = Field(default=20_000, ge=1)
+    """Connections of all callers together."""
+    per_partner: int = Field(default=1000, ge=1)
+    """Connections that one partner's servers may hold."""
+    per_address: int = Field(default=100, ge=1)
+    """Connections from one network address that are no partner's: web sessions and callers without credentials."""
+    calls_at_once: int = Field(default=16, ge=1)
+    """Calls of one connection that run at the same time; further ones wait."""
+    heartbeat: Seconds = timedelta(seconds=20)
+    """Silence after which the peer is pinged; after twice as much the connection is given up."""
+    authenticate_within: Seconds = timedelta(seconds=15)
+    """Time within which a connection opened without credentials must show some."""
+    slow_reader: Seconds = timedelta(seconds=20)
+    """Time a peer may leave what was sent to it unread."""
+
+
 class Limits(BaseModel):
     """Bounds on what comes in."""
 
@@ -133,6 +154,8 @@ class Limits(BaseModel):
     """One-time codes."""
     quotas: QuotaSettings = QuotaSettings()
     """Requests per caller."""
+    websocket: WebSocketLimits = WebSocketLimits()
+    """WebSocket connections."""
 
 
 class WorkerSettings(BaseModel):

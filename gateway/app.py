@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import structlog
 
 from adapters.boss.client import BossClient
@@ -40,7 +41,7 @@ from gateway.platform import Outside, Platform
 from gateway.server import listen, new_server, serving
 from gateway.standards import STANDARDS
 from gateway.store.hot import HotState, open_hot_state
-from gateway.surfaces import health, mcp, oauth, openapi, rest, standard
+from gateway.surfaces import health, mcp, oauth, openapi, openrpc, rest, standard, websocket
 from gateway.surfaces.rest import Server
 from widgets import portal
 from widgets.portal import Link
@@ -106,6 +107,11 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
         app, platform.capabilities, platform.invoke, authentication, parts.get(Partners), platform.clock,
         version=VERSION, public_url=settings.public_url,
     )  # fmt: skip
+    methods = msgspec.json.encode(
+        openrpc.document(platform.capabilities.values(), title="Tuila", version=VERSION, server=settings.public_url)
+    )
+    openrpc.mount(app, methods)
+    websocket.mount(app, platform.capabilities, platform.invoke, authentication, settings, platform.clock, methods)
     oauth.mount(app, parts, platform.hot, platform.clock, platform.ids)
     health.mount(app, platform, VERSION)
     if callbacks is not None:

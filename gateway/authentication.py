@@ -13,7 +13,7 @@ from auth.principal import ANONYMOUS, Principal
 from auth.signed_request import SignatureRefused
 from auth.tokens import TokenRefused, TokenVerifier
 from gateway.capabilities.partners import Partners
-from gateway.errors import Unauthenticated
+from gateway.errors import Forbidden, Unauthenticated
 from gateway.kit.clock import Clock
 from gateway.store.hot import HotState
 
@@ -60,12 +60,36 @@ class Authentication:
             principal = self._verifier.verify(token, self._clock()).principal
         except TokenRefused as error:
             raise Unauthenticated(dict(error.words)) from error
-        if principal.partner_id is None and principal.kind != "partner":
+        return await self.as_of_now(principal)
+
+    async def as_of_now(self, principal: Principal) -> Principal:
+        """A principal that was established before: suspended if its partner is by now."""
+        partner_id = principal.id if principal.kind == "partner" else principal.partner_id
+        if partner_id is None:
             return principal
-        partner = await self._partners.get(principal.partner_id or principal.id)
-        if partner is None or partner.suspended:
-            return msgspec.structs.replace(principal, suspended=True)
-        return principal
+        partner = await self._partners.get(partner_id)
+        suspended = partner is None or partner.suspended
+        return (
+            principal if suspended == principal.suspended else msgspec.structs.replace(principal, suspended=suspended)
+        )
+
+    async def refuse_strange_page(self, principal: Principal, origin: str | None) -> None:
+        """A page may speak for the sessions of a partner only if it is on the partner's list; `origin` is None outside browsers.
+
+        Raises:
+            Forbidden: it is not.
+        """
+        if principal.kind != "session" or principal.partner_id is None or origin is None:
+            return
+        partner = await self._partners.get(principal.partner_id)
+        if partner is None or origin not in partner.origins:
+            raise Forbidden(
+                {
+                    "zh": f"网页来源 {origin} 不在该合作方的允许列表中",
+                    "en": f"origin {origin} is not on this partner's list",
+                },
+                reason="origin_refused",
+            )
 
     async def _signed(self, header: str, presented: Presented) -> Principal:
         try:

@@ -27,13 +27,13 @@ from gateway.surfaces.calls import concerns_user
 from gateway.surfaces.rest import Server
 
 _FIELD = re.compile(r"\{(\w+)\}")
-_TEMPLATE = "#/components/schemas/{name}"
+REFERENCE = "#/components/schemas/{name}"
 _ALWAYS_POSSIBLE: tuple[type[GatewayError], ...] = (
     MalformedRequest, Unauthenticated, Forbidden, BodyTooLarge, TooManyRequests, Unavailable,
 )  # fmt: skip
 _WRITING: tuple[type[GatewayError], ...] = (Conflict, KeyReused)
 
-_PROBLEM: dict[str, Any] = {
+PROBLEM: dict[str, Any] = {
     "title": "Problem",
     "description": "RFC 9457 problem document; `code` is stable, `detail` is for people.",
     "type": "object",
@@ -94,13 +94,13 @@ def document(capabilities: Iterable[Capability], *, title: str, version: str, se
     """The OpenAPI 3.1 document as plain data."""
     declared = list(capabilities)
     types = [one.request for one in declared] + [one.answer for one in declared]
-    _refuse_same_names(types)
-    _, components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
+    refuse_same_names(types)
+    _, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for capability in declared:
         paths.setdefault(capability.path, {})[capability.method.lower()] = _operation(capability, components)
-    used = {_name(one.answer) for one in declared} | _referred(paths) | {"Problem"}
-    schemas = _closure({**components, "Problem": _PROBLEM}, used)
+    used = {type_name(one.answer) for one in declared} | referred(paths) | {"Problem"}
+    schemas = closure({**components, "Problem": PROBLEM}, used)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": "Push orders in, pull people to the services."},
@@ -131,7 +131,7 @@ def mount(app: Server, capabilities: Mapping[str, Capability], *, version: str, 
 
 
 def _operation(capability: Capability, components: Mapping[str, Any]) -> dict[str, Any]:
-    request_schema = components[_name(capability.request)]
+    request_schema = components[type_name(capability.request)]
     in_path = set(_FIELD.findall(capability.path))
     properties: dict[str, Any] = request_schema.get("properties", {})
     required = set(request_schema.get("required", ()))
@@ -189,7 +189,7 @@ def _without_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _responses(capability: Capability) -> dict[str, Any]:
-    answer = {"$ref": _TEMPLATE.format(name=_name(capability.answer))}
+    answer = {"$ref": REFERENCE.format(name=type_name(capability.answer))}
     responses: dict[str, Any] = {
         "200": {
             "description": capability.title["en"],
@@ -198,38 +198,52 @@ def _responses(capability: Capability) -> dict[str, Any]:
         }
     }
     by_status: dict[int, list[type[GatewayError]]] = {}
-    matching = (PreconditionFailed,) if capability.checks_version else ()
-    for error in (*capability.errors, *_ALWAYS_POSSIBLE, *(_WRITING if capability.writes else ()), *matching):
+    for error in possible_errors(capability):
         by_status.setdefault(error.status, []).append(error)
     for status, errors in sorted(by_status.items()):
-        words = "; ".join(f"`{error.code}`: {error.title['en']}" for error in dict.fromkeys(errors))
-        problem = {"schema": {"$ref": _TEMPLATE.format(name="Problem")}}
+        words = "; ".join(f"`{error.code}`: {error.title['en']}" for error in errors)
+        problem = {"schema": {"$ref": REFERENCE.format(name="Problem")}}
         responses[str(status)] = {"description": words, "content": {"application/problem+json": problem}}
     return responses
 
 
-def _refuse_same_names(types: Iterable[type[Any]]) -> None:
+def possible_errors(capability: Capability) -> list[type[GatewayError]]:
+    """What a call may be refused with: what the capability declares, and what may befall any call of its kind."""
+    matching = (PreconditionFailed,) if capability.checks_version else ()
+    writing = _WRITING if capability.writes else ()
+    return list(dict.fromkeys((*capability.errors, *_ALWAYS_POSSIBLE, *writing, *matching)))
+
+
+def refuse_same_names(types: Iterable[type[Any]]) -> None:
+    """Check that a document can name each type by its class.
+
+    Raises:
+        TypeError: two types share a name.
+    """
     seen: dict[str, type[Any]] = {}
     for kind in types:
-        if seen.setdefault(_name(kind), kind) is not kind:
-            raise TypeError(f"two types are called {_name(kind)}; the document names each type by its class")
+        if seen.setdefault(type_name(kind), kind) is not kind:
+            raise TypeError(f"two types are called {type_name(kind)}; the document names each type by its class")
 
 
-def _name(kind: type[Any]) -> str:
+def type_name(kind: type[Any]) -> str:
+    """What documents call a type."""
     return kind.__name__
 
 
-def _referred(part: Any) -> set[str]:
+def referred(part: Any) -> set[str]:
+    """The types that a piece of a document refers to."""
     if isinstance(part, dict):
         own = {part["$ref"].rpartition("/")[2]} if isinstance(part.get("$ref"), str) else set()
-        return own.union(*(_referred(value) for value in part.values()))
-    return set().union(*(_referred(value) for value in part)) if isinstance(part, list) else set()
+        return own.union(*(referred(value) for value in part.values()))
+    return set().union(*(referred(value) for value in part)) if isinstance(part, list) else set()
 
 
-def _closure(schemas: Mapping[str, Any], wanted: set[str]) -> dict[str, Any]:
+def closure(schemas: Mapping[str, Any], wanted: set[str]) -> dict[str, Any]:
+    """The schemas of the wanted types and of all that they refer to, by name."""
     found: dict[str, Any] = {}
     while missing := wanted - found.keys():
         for name in missing:
             found[name] = schemas[name]
-        wanted = wanted | _referred([found[name] for name in missing])
+        wanted = wanted | referred([found[name] for name in missing])
     return dict(sorted(found.items()))
