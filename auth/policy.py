@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from auth.principal import Principal, Subject, partner_of
+from auth.principal import Principal, Subject, partner_of, signed_in
 
 PUBLIC = "public"
 """The scope of what anybody may call."""
@@ -102,6 +102,8 @@ def decide(
             return IDENTITY_REQUIRED
         if not covers(principal.scopes, need.scope):
             return SCOPE_MISSING
+    elif need.effect == "write" and _is_delegated(principal):
+        return SCOPE_MISSING  # what anybody may do was not granted: opening a session would widen what was
     if not _acts_for(principal, account, subject):
         return FOREIGN_ACCOUNT
     if need.own_voice and not _is_in_person(principal):
@@ -142,11 +144,19 @@ def _owns(principal: Principal, account: str) -> bool:
         case "operator":
             return True
         case "partner":
-            return principal.partner_id is not None and partner_of(account) == principal.partner_id
+            if principal.partner_id is None or partner_of(account) != principal.partner_id:
+                return False
+            # With its own credentials a partner speaks for the users it brought, not for those who signed in with us:
+            # they granted some scopes, and may have refused others.
+            return account == principal.account if _is_delegated(principal) else not signed_in(account)
         case "account" | "session":
             return account == principal.account and partner_of(account) in (None, principal.partner_id)
         case _:
             return False
+
+
+def _is_delegated(principal: Principal) -> bool:
+    return principal.kind == "partner" and principal.account is not None
 
 
 def _is_in_person(principal: Principal) -> bool:

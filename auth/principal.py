@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from auth.pairwise_subject import is_subject_id
+
 Kind = Literal["anonymous", "account", "session", "partner", "operator"]
 
 
@@ -19,7 +21,8 @@ class Principal(msgspec.Struct, frozen=True):
     scopes: frozenset[str] = frozenset()
     """What it may call: `orders:read`, all of a noun `orders:*`, everything `*`."""
     account: str | None = None
-    """Its own channel account. None: it has none (partners act for accounts that they name)."""
+    """Its own channel account; for a partner's token that a subscriber gave it, the one account it is for. None: it has none
+    (partners act for accounts that they name)."""
     partner_id: str | None = None
     """The partner it is, or through whom the session was opened."""
     token_id: str | None = None
@@ -32,6 +35,8 @@ class Principal(msgspec.Struct, frozen=True):
     """Whether the partner or account was suspended."""
     by_proxy: bool = False
     """Whether a program such as an assistant speaks with these credentials: it is never the subscriber in person."""
+    grant_id: str | None = None
+    """The subscriber's grant that a partner's token was issued under. None: the partner speaks for itself."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -64,3 +69,8 @@ def partner_of(account: str) -> str | None:
     channel, _, rest = account.partition(":")
     partner_id, _, user_id = rest.partition(":")
     return partner_id if channel == "partner" and partner_id and user_id else None
+
+
+def signed_in(account: str) -> bool:
+    """Whether the account is of a subscriber who signed in at a partner with the operator: only what they granted holds."""
+    return partner_of(account) is not None and is_subject_id(account.split(":", 2)[2])

@@ -87,7 +87,7 @@ class Claims(msgspec.Struct, frozen=True):
 
     kind: TokenKind
     principal: Principal
-    """`kind`, `id`, `scopes`, `account`, `partner_id`, `binding_id` as issued; `token_id` and `expires_at` of this token."""
+    """`kind`, `id`, `scopes`, `account`, `partner_id`, `binding_id`, `grant_id` as issued; `token_id` and `expires_at` of this token."""
     issued_at: datetime
     """UTC, whole seconds."""
     expires_at: datetime
@@ -107,6 +107,8 @@ class _Payload(msgspec.Struct):
     account: str | None = None
     partner: str | None = None
     binding: str | None = None
+    client_id: str | None = None
+    grant: str | None = None
 
 
 _PRINCIPAL_KINDS: Mapping[str, Any] = {TokenKind.PARTNER_ACCESS: "partner", TokenKind.WEB_SESSION: "session"}
@@ -134,6 +136,12 @@ def read_signing_keys(key_set: Mapping[str, Any]) -> tuple[ECKey, ...]:
     return tuple(keys)
 
 
+def _user_of(principal: Principal) -> str | None:
+    """Whom a partner's token is about (RFC 9068 §2.2: `sub` is then the resource owner); None: the partner itself."""
+    delegated = principal.kind == "partner" and principal.account is not None
+    return (principal.account or "").split(":", 2)[2] if delegated else None
+
+
 class TokenIssuer:
     """Signs tokens with the first of its keys and publishes all of them.
 
@@ -159,7 +167,8 @@ class TokenIssuer:
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
-            "sub": principal.id,
+            "sub": _user_of(principal) or principal.id,
+            "client_id": principal.id if principal.kind == "partner" else None,
             "jti": token_id,
             "iat": at,
             "nbf": at,
@@ -168,10 +177,14 @@ class TokenIssuer:
             "account": principal.account,
             "partner": principal.partner_id,
             "binding": principal.binding_id,
+            "grant": principal.grant_id,
         }
-        header = {"alg": _ALGORITHM, "kid": self._keys[0].kid, "typ": str(kind)}
-        present = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(header, present, self._keys[0], algorithms=[_ALGORITHM])
+        return self.sign({name: value for name, value in claims.items() if value is not None}, str(kind))
+
+    def sign(self, claims: Mapping[str, Any], type_: str) -> str:
+        """A token of another type over the claims, as they are."""
+        header = {"alg": _ALGORITHM, "kid": self._keys[0].kid, "typ": type_}
+        return jwt.encode(header, dict(claims), self._keys[0], algorithms=[_ALGORITHM])
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JSON Web Key Set (RFC 7517), fit to publish."""
@@ -227,13 +240,14 @@ class TokenVerifier:
         expires_at = datetime.fromtimestamp(payload.exp, UTC)
         principal = Principal(
             _PRINCIPAL_KINDS[kind],
-            payload.sub,
+            payload.client_id or payload.sub,
             frozenset(payload.scope.split()),
             payload.account,
             payload.partner,
             payload.jti,
             payload.binding,
             expires_at,
+            grant_id=payload.grant,
         )
         return Claims(kind, principal, datetime.fromtimestamp(payload.iat, UTC), expires_at)
 

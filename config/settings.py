@@ -231,6 +231,10 @@ class Settings(BaseSettings):
     """Time within which a request or chat message is answered; slower work answers later."""
     partner_token_ttl: Seconds = timedelta(minutes=15)
     """How long a partner's access token is good."""
+    grant_ttl: Seconds = timedelta(days=90)
+    """How long a subscriber's grant to a partner lasts; then they sign in again."""
+    refresh_idle_ttl: Seconds = timedelta(days=30)
+    """How long a refresh token may lie unused."""
     session_token_ttl: Seconds = timedelta(hours=12)
     """How long the token of a web visitor or widget is good."""
     wechat: WeChatSettings | None = None

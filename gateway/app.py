@@ -35,15 +35,28 @@ from bots.wechat.outgoing import WeChatChannel
 from bots.wechat.token_store import HotTokenStore
 from config.settings import Settings
 from gateway.authentication import Authentication
+from gateway.capabilities.grants import LiveGrants
 from gateway.capabilities.partners import Partners
 from gateway.messages import Channel
 from gateway.platform import Outside, Platform
 from gateway.server import listen, new_server, serving
 from gateway.standards import STANDARDS
 from gateway.store.hot import HotState, open_hot_state
-from gateway.surfaces import health, mcp, oauth, openapi, openrpc, rest, standard, websocket
+from gateway.surfaces import (
+    health,
+    mcp,
+    oauth_authorize,
+    oauth_metadata,
+    oauth_token,
+    openapi,
+    openrpc,
+    rest,
+    standard,
+    websocket,
+)
 from gateway.surfaces.rest import Server
 from widgets import portal
+from widgets.pages import language, page
 from widgets.portal import Link
 
 __all__ = ["VERSION", "Link", "create_app", "open_platform", "process_name", "running", "wechat_callbacks"]
@@ -99,7 +112,9 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     """One Sanic application with every surface, bot and page of the platform; `links` lead on from the start page."""
     settings, parts = platform.settings, platform.parts
     app = new_server(f"tuila-{secrets.token_hex(6)}", body_bytes=settings.limits.body_bytes)
-    authentication = Authentication(parts.get(TokenVerifier), parts.get(Partners), platform.hot, platform.clock)
+    authentication = Authentication(
+        parts.get(TokenVerifier), parts.get(Partners), parts.get(LiveGrants), platform.hot, platform.clock
+    )
     rest.mount(app, platform.capabilities, platform.invoke, authentication)
     standard.mount(app, STANDARDS, platform.invoke, authentication, platform.ids, settings.public_url)
     openapi.mount(app, platform.capabilities, version=VERSION, server=settings.public_url)
@@ -112,7 +127,9 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     )
     openrpc.mount(app, methods)
     websocket.mount(app, platform.capabilities, platform.invoke, authentication, settings, platform.clock, methods)
-    oauth.mount(app, parts, platform.hot, platform.clock, platform.ids)
+    oauth_metadata.mount(app, parts)
+    oauth_token.mount(app, parts, platform.invoke, platform.hot, platform.clock, platform.ids)
+    oauth_authorize.mount(app, platform, page, language)
     health.mount(app, platform, VERSION)
     if callbacks is not None:
         wechat.mount(app, callbacks)

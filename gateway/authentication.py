@@ -12,6 +12,7 @@ from auth import signed_request
 from auth.principal import ANONYMOUS, Principal
 from auth.signed_request import SignatureRefused
 from auth.tokens import TokenRefused, TokenVerifier
+from gateway.capabilities.grants import LiveGrants
 from gateway.capabilities.partners import Partners
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.kit.clock import Clock
@@ -33,9 +34,12 @@ class Presented:
 class Authentication:
     """Turns what a request shows into a principal."""
 
-    def __init__(self, verifier: TokenVerifier, partners: Partners, hot: HotState, clock: Clock) -> None:
+    def __init__(
+        self, verifier: TokenVerifier, partners: Partners, grants: LiveGrants, hot: HotState, clock: Clock
+    ) -> None:
         self._verifier = verifier
         self._partners = partners
+        self._grants = grants
         self._hot = hot
         self._clock = clock
 
@@ -63,10 +67,12 @@ class Authentication:
         return await self.as_of_now(principal)
 
     async def as_of_now(self, principal: Principal) -> Principal:
-        """A principal that was established before: suspended if its partner is by now."""
+        """A principal that was established before: suspended if its partner is by now, expired if its grant has ended."""
         partner_id = principal.id if principal.kind == "partner" else principal.partner_id
         if partner_id is None:
             return principal
+        if principal.grant_id is not None and not await self._grants.holds(principal.grant_id):
+            principal = msgspec.structs.replace(principal, expires_at=self._clock())
         partner = await self._partners.get(partner_id)
         suspended = partner is None or partner.suspended
         return (

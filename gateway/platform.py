@@ -28,6 +28,8 @@ from gateway.capabilities.bindings.capability import CodeRules
 from gateway.capabilities.consents import consent_capabilities
 from gateway.capabilities.events import EventFeed, Sequencer, event_capabilities
 from gateway.capabilities.events import repository as event_records
+from gateway.capabilities.grants import GrantRules, LiveGrants, SignInEnder, grant_capabilities
+from gateway.capabilities.grants.repository import delete_expired as delete_expired_grant_tokens
 from gateway.capabilities.offers.capability import offers as offer_capabilities
 from gateway.capabilities.offers.live import LiveCatalog
 from gateway.capabilities.orders import Fulfilment, PartnerRefs, order_capabilities, subscription_capabilities
@@ -58,6 +60,7 @@ SETS: tuple[CapabilitySet, ...] = (
     session_capabilities,
     partner_capabilities,
     event_capabilities,
+    grant_capabilities,
 )
 """Everything the platform can do."""
 
@@ -133,6 +136,8 @@ class Platform:
             self.settings, self.store, self.vault, self.catalog, self.ranker, self.partners, code_sender,
             CodeRules(limits, keys.code_pepper, generate_code), issuer,
             TokenVerifier(issuer.jwks(), issuer=url, audience=url), PartnerRefs(self.store), self.feed,
+            LiveGrants(self.store, self.clock),
+            GrantRules(keys.phone_hash, self.settings.grant_ttl, self.settings.refresh_idle_ttl),
         )  # fmt: skip
 
     def _handlers(self) -> dict[str, Handler]:
@@ -141,7 +146,8 @@ class Platform:
             self.outside.channels, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale
         )
         code_sender = self.parts.get(CodeSender)
-        return {**fulfilment.handlers(), **sender.handlers(), **code_sender.handlers()}
+        ender = SignInEnder(self.store, self.clock)
+        return {**fulfilment.handlers(), **sender.handlers(), **code_sender.handlers(), **ender.handlers()}
 
     async def start(self, *, work: bool = True) -> None:
         """Read catalog and model, and keep both fresh; with `work`, also do what the outbox holds, number events and
@@ -168,11 +174,12 @@ class Platform:
         await self.ranker.refresh(self.store)
 
     async def tidy(self) -> None:
-        """Seal the audit log and drop answers and events whose time is over."""
+        """Seal the audit log; drop answers, events, codes and refresh tokens whose time is over."""
         await self.store.write(audit.seal)
         now = self.clock()
         await self.store.write(idempotency.delete_expired, now, 1000)
         await self.store.write(event_records.delete_old, now - event_records.KEPT_FOR, 1000)
+        await self.store.write(delete_expired_grant_tokens, now, 1000)
 
     async def _repeat(self, act: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:

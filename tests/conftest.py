@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.postgresql",
     "tests.fixtures.redis",
     "tests.fixtures.world",
+    "tests.fixtures.sign_in",  # after the world, whose parts it imports
 ]
 
 # A slow moment of a busy machine is not a finding; pytest-timeout bounds the test as a whole.

@@ -24,10 +24,13 @@ def language(request: Request[Any, Any]) -> str:
     return "en" if wanted.strip().lower().startswith("en") else "zh-CN"
 
 
-def page(request: Request[Any, Any], template: str, **values: Any) -> HTTPResponse:
+def page(
+    request: Request[Any, Any], template: str, *, status: int = 200, form_action: str = "'self'", **values: Any
+) -> HTTPResponse:
     """A page made of a template, which also gets `lang` and `t(zh, en)`.
 
-    Scripts, styles, images and calls come from this server alone, and nothing inline runs.
+    Scripts, styles, images and calls come from this server alone, and nothing inline runs; `form_action` says where its
+    forms may lead. A page of any other status than 200, or whose forms lead elsewhere, is not kept.
     """
     lang = language(request)
 
@@ -35,15 +38,18 @@ def page(request: Request[Any, Any], template: str, **values: Any) -> HTTPRespon
         return en if lang == "en" else zh
 
     body = _templates.get_template(template).render(lang=lang, t=t, **values)
-    return HTTPResponse(body, 200, dict(_HEADERS), "text/html; charset=utf-8")
+    headers = _HEADERS | {"content-security-policy": f"{_POLICY}; form-action {form_action}"}
+    if status != 200 or form_action != "'self'":
+        headers["cache-control"] = "no-store"
+    return HTTPResponse(body, status, headers, "text/html; charset=utf-8")
 
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "content-security-policy": _POLICY,
+    "x-frame-options": "DENY",
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",

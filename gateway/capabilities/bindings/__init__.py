@@ -13,6 +13,9 @@ from gateway.capabilities.bindings.capability import (
 from gateway.capabilities.bindings.capability import bindings as binding_capabilities
 from gateway.capabilities.bindings.codes import CodeSender
 from gateway.capabilities.bindings.errors import CodeRefused, CodeTooSoon, NotASubscriber, PhoneNumberInvalid
+from gateway.capabilities.bindings.repository import end as end_binding
+from gateway.capabilities.bindings.repository import live_of_account as live_binding
+from gateway.capabilities.bindings.repository import start as start_binding
 from gateway.capabilities.bindings.tables import bindings
 
 __all__ = [
@@ -31,4 +34,7 @@ __all__ = [
     "RequestCode",
     "binding_capabilities",
     "bindings",
+    "end_binding",
+    "live_binding",
+    "start_binding",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -13,8 +13,7 @@ from sqlalchemy import Connection, select
 from auth import one_time_code
 from auth.one_time_code import Outcome
 from auth.phone_number import NotAPhoneNumber, PhoneVault, mask, normalise
-from auth.principal import partner_of
-from gateway.capabilities.bindings import codes
+from gateway.capabilities.bindings import codes, repository
 from gateway.capabilities.bindings.errors import (
     CodeRefused,
     CodeTooSoon,
@@ -22,9 +21,7 @@ from gateway.capabilities.bindings.errors import (
     NotBound,
     PhoneNumberInvalid,
 )
-from gateway.capabilities.bindings.tables import bindings as binding_rows
 from gateway.capabilities.bindings.tables import code_tries, one_time_codes
-from gateway.capabilities.events import emit
 from gateway.capabilities.subscribers import subscribers
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import Forbidden
@@ -181,7 +178,7 @@ async def confirm_code(request: ConfirmCode, ctx: Context) -> BoundTo:
 )
 async def list_live(request: ListBindings, ctx: Context) -> BindingList:
     """Every account bound to the subject now, so that a strange one is noticed."""
-    rows = await ctx.part(Store).read(_live_of_subscriber, ctx.subscriber.id)
+    rows = await ctx.part(Store).read(repository.live_of_subscriber, ctx.subscriber.id)
     own = ctx.subscriber.identity.binding_id
     return BindingList(
         [BindingView(id, account.partition(":")[0], how, at, id == own) for id, account, how, at in rows]
@@ -201,11 +198,11 @@ async def end(request: EndBinding, ctx: Context) -> Ended:
     """End the calling account's binding, or another one of the same subscriber."""
     own = ctx.subscriber.identity.binding_id
     wanted = request.id or own
-    live = await ctx.part(Store).read(_live_of_subscriber, ctx.subscriber.id)
+    live = await ctx.part(Store).read(repository.live_of_subscriber, ctx.subscriber.id)
     account = next((account for id, account, _, _ in live if id == wanted), None)
     if account is None:
         raise NotBound
-    _end(ctx, wanted, account, ctx.subscriber.id, "unbound by the subscriber")
+    repository.end(ctx, wanted, account, ctx.subscriber.id, "unbound by the subscriber")
     return Ended(wanted)
 
 
@@ -231,32 +228,13 @@ def _record_try(unit: Unit, kept: codes.KeptCode, outcome: Outcome, ctx: Context
 async def _bind(account: str, owner: tuple[int, str, str, bytes, bytes], ctx: Context) -> BoundTo:
     subscriber_id, brand, region, cipher, phone_hash = owner
     phone = mask(ctx.part(PhoneVault).decrypt(cipher, phone_hash))
-    live = await ctx.part(Store).read(_live_of_account, account)
+    live = await ctx.part(Store).read(repository.live_of_account, account)
     if live is not None and live[1] == subscriber_id:
         return BoundTo(live[0], phone, brand, region)
     if live is not None:
-        _end(ctx, live[0], account, live[1], "bound anew")
-    binding_id = ctx.ids()
-    ctx.unit.insert(
-        binding_rows,
-        id=binding_id, account=account, subscriber_id=subscriber_id, how="one_time_code", bound_at=ctx.now,
-        ended_at=None, ended_because=None,
-    )  # fmt: skip
-    _tell(ctx, "binding.created", account, subscriber_id, {"binding": binding_id})
-    ctx.audit_detail["binding"] = binding_id
+        repository.end(ctx, live[0], account, live[1], "bound anew")
+    binding_id = repository.start(ctx, account, subscriber_id, "one_time_code")
     return BoundTo(binding_id, phone, brand, region)
-
-
-def _end(ctx: Context, binding_id: str, account: str, subscriber_id: int, reason: str) -> None:
-    ctx.unit.update(binding_rows, {"id": binding_id}, ended_at=ctx.now, ended_because=reason)
-    _tell(ctx, "binding.ended", account, subscriber_id, {"binding": binding_id, "reason": reason})
-
-
-def _tell(ctx: Context, type: str, account: str, subscriber_id: int, body: Mapping[str, str]) -> None:
-    emit(
-        ctx.unit, type, body, id=ctx.ids(), at=ctx.now, key=account, partner_id=partner_of(account), account=account,
-        subscriber_id=subscriber_id,
-    )  # fmt: skip
 
 
 def _subscriber_by_phone(connection: Connection, phone_hash: bytes) -> tuple[int, str, str, bytes, bytes] | None:
@@ -264,17 +242,3 @@ def _subscriber_by_phone(connection: Connection, phone_hash: bytes) -> tuple[int
     columns = (table.id, table.brand, table.region, table.phone_cipher, table.phone_hash)
     row = connection.execute(select(*columns).where(table.phone_hash == phone_hash)).one_or_none()
     return None if row is None else tuple(row)
-
-
-def _live_of_account(connection: Connection, account: str) -> tuple[str, int] | None:
-    live = select(binding_rows.c.id, binding_rows.c.subscriber_id).where(
-        binding_rows.c.account == account, binding_rows.c.ended_at.is_(None)
-    )
-    row = connection.execute(live).one_or_none()
-    return None if row is None else (row.id, row.subscriber_id)
-
-
-def _live_of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[str, str, str, datetime]]:
-    columns = (binding_rows.c.id, binding_rows.c.account, binding_rows.c.how, binding_rows.c.bound_at)
-    live = select(*columns).where(binding_rows.c.subscriber_id == subscriber_id, binding_rows.c.ended_at.is_(None))
-    return [tuple(row) for row in connection.execute(live.order_by(binding_rows.c.bound_at))]

@@ -1,6 +1,13 @@
 """Consent: what each subscriber agreed to or refused, when, where, and on which text."""
 
-from gateway.capabilities.consents.capability import CURRENT_TEXT, Consent, ConsentList, ListConsents, SetConsent
+from gateway.capabilities.consents.capability import (
+    CURRENT_TEXT,
+    Consent,
+    ConsentList,
+    ListConsents,
+    SetConsent,
+    record_answer,
+)
 from gateway.capabilities.consents.capability import consents as consent_capabilities
 from gateway.capabilities.consents.tables import consents
 
@@ -12,4 +19,5 @@ __all__ = [
     "SetConsent",
     "consent_capabilities",
     "consents",
+    "record_answer",
 ]

@@ -82,16 +82,22 @@ async def list_current(request: ListConsents, ctx: Context) -> ConsentList:
 )
 async def set_one(request: SetConsent, ctx: Context) -> Consent:
     """Give or withdraw the subject's consent for one purpose; every earlier answer stays on record."""
+    consent = await record_answer(request.purpose, request.granted, ctx)
+    ctx.audit_detail["purpose"] = request.purpose
+    ctx.audit_detail["granted"] = str(request.granted).lower()
+    return consent
+
+
+async def record_answer(purpose: str, granted: bool, ctx: Context) -> Consent:
+    """Record what the subject, in person, just said about a purpose."""
     subscriber_id = ctx.subscriber.id
-    seq = await ctx.part(Store).read(_next_seq, subscriber_id, request.purpose)
-    consent = Consent(request.purpose, request.granted, CURRENT_TEXT, ctx.channel, ctx.now)
+    seq = await ctx.part(Store).read(_next_seq, subscriber_id, purpose)
+    consent = Consent(purpose, granted, CURRENT_TEXT, ctx.channel, ctx.now)
     ctx.unit.insert(
         consent_rows, subscriber_id=subscriber_id, purpose=consent.purpose, seq=seq, granted=consent.granted,
         text_version=consent.text_version, channel=consent.channel, at=consent.at,
     )  # fmt: skip
     await _tell(consent, ctx)
-    ctx.audit_detail["purpose"] = request.purpose
-    ctx.audit_detail["granted"] = str(request.granted).lower()
     return consent
 
 

@@ -8,19 +8,22 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from auth import client_secret
+from auth import client_secret, redirect_uri
 from auth.client_secret import StoredSecret
 from gateway.capabilities.partners.repository import Partner, Partners
 from gateway.capabilities.partners.tables import partner_secrets
 from gateway.capabilities.partners.tables import partners as partner_rows
 from gateway.capability import CapabilitySet, Context, Effect
-from gateway.errors import Conflict, NotFound
+from gateway.errors import Conflict, GatewayError, NotFound
 from gateway.store import Unit
 
 partners = CapabilitySet("partners")
 
 OVERLAP = timedelta(days=7)
 """How long the secret before the newest stays good."""
+
+_LONGEST_SIGN_IN_ID = 40
+"""So that the consent `profile:<id>` can be written down."""
 
 PartnerId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,58}$", description="Client id.")]
 Scope = Annotated[str, Meta(pattern=r"^[a-z]+:(\*|[a-z]+)$", description="noun:verb or noun:*.")]
@@ -41,6 +44,21 @@ class PartnerNotFound(NotFound):
     title = {"zh": "没有这个合作方", "en": "There is no such partner"}
 
 
+class RedirectUriInvalid(GatewayError):
+    """Subscribers cannot be sent back to that address."""
+
+    status = 400
+    code = "redirect-uri-invalid"
+    title = {"zh": "回调地址不符合要求", "en": "That cannot be a redirect URI"}
+
+
+class PartnerIsPublic(Conflict):
+    """The partner is a public client, which keeps no secret."""
+
+    code = "partner-is-public"
+    title = {"zh": "公开客户端没有密钥", "en": "A public client has no secret"}
+
+
 class CreatePartner(Struct, frozen=True):
     """Register a partner application."""
 
@@ -48,6 +66,14 @@ class CreatePartner(Struct, frozen=True):
     name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
     scopes: Annotated[list[Scope], Meta(max_length=50)]
     origins: Annotated[list[Origin], Meta(max_length=50)] = []
+    redirect_uris: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=500)]],
+        Meta(max_length=20, description="Where subscribers come back to after signing in, compared exactly."),
+    ] = []
+    public: Annotated[
+        bool,
+        Meta(description="Whether it keeps no secret: an application in its user's hands. It only signs people in."),
+    ] = False
     per_second: Annotated[
         Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="Calls per second; null: the usual number.")
     ] = None
@@ -63,10 +89,10 @@ class PartnerRef(Struct, frozen=True):
 
 
 class Credentials(Struct, frozen=True):
-    """What the partner's developer needs. The secret is shown this once."""
+    """What the partner's developer needs. The secret is shown this once; a public client has none."""
 
     client_id: str
-    client_secret: str
+    client_secret: str | None
 
 
 @partners.capability(
@@ -74,10 +100,11 @@ class Credentials(Struct, frozen=True):
     effect=Effect.WRITE,
     http="POST /v1/partners",
     title={"zh": "登记合作方", "en": "Register a partner"},
-    errors=(PartnerExists,),
+    errors=(PartnerExists, RedirectUriInvalid),
 )
 async def create(request: CreatePartner, ctx: Context) -> Credentials:
     """Register a partner application and give out its first secret."""
+    _refuse_bad_redirects(request)
     known = ctx.part(Partners)
     known.forget(request.id)
     if await known.get(request.id) is not None:
@@ -85,10 +112,12 @@ async def create(request: CreatePartner, ctx: Context) -> Credentials:
     ctx.unit.insert(
         partner_rows,
         id=request.id, name=request.name, scopes=_json(request.scopes), origins=_json(request.origins),
-        per_second=request.per_second, per_day=request.per_day, suspended=False, created_at=ctx.now,
+        redirect_uris=_json(request.redirect_uris), public=request.public, per_second=request.per_second, per_day=request.per_day, suspended=False,
+        created_at=ctx.now,
     )  # fmt: skip
-    secret = client_secret.generate()
-    _insert_secret(ctx.unit, request.id, _stored(secret, request.id, ctx))
+    secret = None if request.public else client_secret.generate()
+    if secret is not None:
+        _insert_secret(ctx.unit, request.id, _stored(secret, request.id, ctx))
     known.forget(request.id)
     ctx.audit_detail["partner"] = request.id
     return Credentials(request.id, secret)
@@ -99,11 +128,13 @@ async def create(request: CreatePartner, ctx: Context) -> Credentials:
     effect=Effect.REMOVE,
     http="POST /v1/partners/{id}/secrets",
     title={"zh": "更换密钥", "en": "Rotate a partner's secret"},
-    errors=(PartnerNotFound,),
+    errors=(PartnerNotFound, PartnerIsPublic),
 )
 async def rotate_secret(request: PartnerRef, ctx: Context) -> Credentials:
     """Give out a new secret; the one before it stays good for seven days, older ones end now."""
     partner = await _partner(request.id, ctx)
+    if partner.public:
+        raise PartnerIsPublic
     secret = client_secret.generate()
     new = _stored(secret, partner.id, ctx)
     kept = {one.id: one for one in client_secret.rotate(partner.secrets, new, ctx.now, OVERLAP)}
@@ -128,6 +159,20 @@ async def suspend(request: PartnerRef, ctx: Context) -> PartnerRef:
     ctx.unit.update(partner_rows, {"id": partner.id}, suspended=True)
     ctx.part(Partners).forget(partner.id)
     return request
+
+
+def _refuse_bad_redirects(request: CreatePartner) -> None:
+    for uri in request.redirect_uris:
+        reason = redirect_uri.refusal(uri)
+        if reason is not None:
+            raise RedirectUriInvalid({"zh": f"{uri} 不能作为回调地址：{reason}", "en": f"{uri}: {reason}"})
+    if request.redirect_uris and len(request.id) > _LONGEST_SIGN_IN_ID:
+        raise RedirectUriInvalid(
+            {
+                "zh": f"提供登录的合作方标识不超过 {_LONGEST_SIGN_IN_ID} 个字符",
+                "en": f"a partner that signs subscribers in has an id of at most {_LONGEST_SIGN_IN_ID} characters",
+            }
+        )
 
 
 async def _partner(partner_id: str, ctx: Context) -> Partner:

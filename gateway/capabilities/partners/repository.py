@@ -27,6 +27,10 @@ class Partner(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     origins: frozenset[str]
     """Web origins that may open widget sessions in its name."""
+    redirect_uris: frozenset[str]
+    """Where subscribers come back to after signing in; none: nobody signs in there."""
+    public: bool
+    """Whether it keeps no secret, as an application in its user's hands."""
     per_second: int | None
     per_day: int | None
     """Calls of its contract; None: the installation's usual ones."""
@@ -82,6 +86,8 @@ def _fetch(connection: Connection, partner_id: str) -> Partner | None:
         name=row.name,
         scopes=frozenset(msgspec.json.decode(row.scopes, type=list[str])),
         origins=frozenset(msgspec.json.decode(row.origins, type=list[str])),
+        redirect_uris=frozenset(msgspec.json.decode(row.redirect_uris, type=list[str])),
+        public=row.public,
         per_second=row.per_second,
         per_day=row.per_day,
         suspended=row.suspended,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, false
 
 from gateway.store import Instant, metadata
 
@@ -13,6 +13,9 @@ partners = Table(
     Column("name", String(100), nullable=False),
     Column("scopes", Text, nullable=False),
     Column("origins", Text, nullable=False),
+    Column("redirect_uris", Text, nullable=False, server_default="[]"),
+    # A public client keeps no secret: an application in its user's hands.
+    Column("public", Boolean, nullable=False, server_default=false()),
     Column("per_second", Integer),
     Column("per_day", Integer),
     Column("suspended", Boolean, nullable=False),
