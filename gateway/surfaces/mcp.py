@@ -15,6 +15,7 @@ from msgspec import UNSET, Raw
 from sanic import Request
 from sanic.response import HTTPResponse
 
+from auth.policy import IDENTITY_REQUIRED
 from auth.principal import Principal
 from gateway.authentication import Authentication
 from gateway.capabilities.partners import Partners
@@ -251,7 +252,8 @@ class Endpoint:
         await self._check_origin(request, principal.partner_id)
         if principal.kind == "anonymous":
             # No scope is asked for: a client would ask the token endpoint for just that one, whatever it was granted.
-            raise _challenge(request, Unauthenticated({"zh": "请提供访问令牌", "en": "show an access token"}), "")
+            refusal = Unauthenticated(dict(IDENTITY_REQUIRED.words), reason=IDENTITY_REQUIRED.reason)
+            raise _challenge(request, refusal, "")
         return msgspec.structs.replace(principal, by_proxy=True)
 
     async def _check_origin(self, request: Request[Any, Any], partner_id: str | None) -> None:

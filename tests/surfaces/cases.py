@@ -1,0 +1,89 @@
+"""What is asked over every surface, and what each must answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+PAID = "TM-MUSIC-10"
+OTHER = "TM-READ-5"
+NO_ORDER = "00000000-0000-7000-8000-000000000000"
+
+Speaker = Literal["partner", "session", "nobody"]
+"""A partner's server about one of its users, that user's own web session, or somebody without credentials."""
+
+
+class Earlier(NamedTuple):
+    """A field of the answer to an earlier step, from 0."""
+
+    step: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call, and how it ends: `ok`, an error's code, or `code/reason`."""
+
+    capability: str
+    fields: Mapping[str, Any]
+    ends: str = "ok"
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """Calls in a row, about a subscriber who holds `held` and gave `consent`."""
+
+    name: str
+    steps: tuple[Step, ...]
+    speaker: Speaker = "partner"
+    bound: bool = True
+    held: tuple[str, ...] = ()
+    consent: bool = False
+    for_operators: bool = True
+    """Whether an operator, who may do everything, gets the same answer."""
+    by_proxy: Mapping[int, str] = field(default_factory=dict)
+    """Steps that end in another way where a program speaks for the subscriber."""
+
+
+def place(offer: str = PAID, ends: str = "ok", key: str | None = None, **fields: Any) -> Step:
+    return Step("orders.place", {"offer": offer, **fields}, ends, key)
+
+
+CASES = [
+    Case("an offer", (Step("offers.get", {"code": PAID}),)),
+    Case("no such offer", (Step("offers.get", {"code": "TM-NONE"}, "offer-not-found"),)),
+    Case("a page of offers", (Step("offers.list", {"service": "music", "limit": 2}),)),
+    Case("a limit too high", (Step("offers.list", {"limit": 1000}, "malformed-request"),)),
+    Case("recommendations", (Step("recommendations.list", {"limit": 3}),), consent=True),
+    Case("no consent", (Step("recommendations.list", {}, "forbidden/consent_missing"),)),
+    Case("an order", (place(attribution={"campaign": "spring"}),)),
+    Case("the same key again", (place(key="k"), place(key="k"))),
+    Case("the same key with another body", (place(key="k"), place(OTHER, "idempotency-key-reused", "k"))),
+    Case("a kept refusal", (place("TM-NONE", "offer-unknown", "k"), place("TM-NONE", "offer-unknown", "k"))),
+    Case("an order under way", (place(), place(ends="order-already-open"))),
+    Case("what is held", (place(ends="not-orderable/already_held"),), held=(PAID,)),
+    Case("what is not held", (place(ends="not-held", action="unsubscribe"),)),
+    Case("an action there is not", (place(ends="malformed-request", action="steal"),)),
+    Case("an order followed", (place(), Step("orders.get", {"id": Earlier(0, "id")}))),
+    Case("no such order", (Step("orders.get", {"id": NO_ORDER}, "order-not-found"),)),
+    Case("no order's id", (Step("orders.get", {"id": "x"}, "malformed-request"),)),
+    Case("orders by pages", (place(), place(OTHER), Step("orders.list", {"limit": 1}))),
+    Case("a cancelled order", (place(), *(Step("orders.cancel", {"id": Earlier(0, "id")}),) * 2)),
+    Case("what is subscribed", (Step("subscriptions.list_held", {}),), held=(PAID, OTHER)),
+    Case("nobody bound", (place(ends="forbidden/binding_required"),), bound=False),
+    Case(
+        "another's yes", (place(), Step("orders.confirm", {"id": Earlier(0, "id")}, "forbidden/own_voice_required")),
+        for_operators=False,
+    ),
+    Case(
+        "one's own yes", (place(), Step("orders.confirm", {"id": Earlier(0, "id")})),
+        speaker="session", for_operators=False, by_proxy={1: "forbidden/own_voice_required"},
+    ),
+    Case(
+        "a scope that is missing", (Step("partners.suspend", {"id": "shop"}, "forbidden/scope_missing"),),
+        for_operators=False,
+    ),
+    Case("no credentials", (place(ends="unauthenticated/identity_required"),), speaker="nobody", for_operators=False),
+]  # fmt: skip
