@@ -158,6 +158,29 @@ class Limits(BaseModel):
     """WebSocket connections."""
 
 
+class ExchangeSettings(BaseModel):
+    """Files of orders that partners hand in."""
+
+    model_config = _GROUP
+
+    file_bytes: int = Field(default=4 * 1024**3, ge=1)
+    """Longest content of one file, in bytes, as it is sent."""
+    rows: int = Field(default=10_000_000, ge=1)
+    """Rows of one file; those beyond are not taken."""
+    files_per_day: int = Field(default=100, ge=1)
+    """Files one partner may announce in any 24 hours."""
+    open_files: int = Field(default=5, ge=1)
+    """Files of one partner that may be open at once."""
+    files_at_once: int = Field(default=4, ge=1, le=12)
+    """Files that one process works through at once, in turn; others wait."""
+    batch_rows: int = Field(default=1000, ge=1, le=20_000)
+    """Rows placed in one transaction: more is faster, and lets others wait longer."""
+    upload_within: Seconds = timedelta(days=1)
+    """How long an announced file waits for its content."""
+    kept_for: Seconds = timedelta(days=30)
+    """How long the results of a file that has ended are kept."""
+
+
 class WorkerSettings(BaseModel):
     """How owed work is done: calls to the outside, messages, questions that come due."""
 
@@ -247,6 +270,8 @@ class Settings(BaseSettings):
     """Bounds on what comes in."""
     worker: WorkerSettings = WorkerSettings()
     """How owed work is done."""
+    exchange: ExchangeSettings = ExchangeSettings()
+    """Files of orders that partners hand in."""
     keys: KeySettings = KeySettings()
     """Keys given here instead of by the key file."""
 

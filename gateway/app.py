@@ -42,6 +42,7 @@ from gateway.platform import Outside, Platform
 from gateway.server import listen, new_server, serving
 from gateway.standards import STANDARDS
 from gateway.store.hot import HotState, open_hot_state
+from gateway.surfaces import exchange as order_files
 from gateway.surfaces import (
     health,
     mcp,
@@ -131,6 +132,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     oauth_token.mount(app, parts, platform.invoke, platform.hot, platform.clock, platform.ids)
     oauth_authorize.mount(app, platform, page, language)
     health.mount(app, platform, VERSION)
+    order_files.mount(app, platform, authentication)
     if callbacks is not None:
         wechat.mount(app, callbacks)
     portal.mount(app, settings)

@@ -65,12 +65,22 @@ class IdempotencyRecords:
         await self._store.write(delete_expired, now, 1000)
         return None
 
-    def keep(self, unit: Unit, key: Key, fingerprint: bytes, status: int, answer: bytes, now: datetime) -> None:
-        """Record the answer with the unit; a second unit under the same key clashes."""
-        unit.insert(
-            idempotency_keys,
-            key=key.digest, fingerprint=fingerprint, status=status, answer=answer, expires_at=now + KEPT_FOR,
-        )  # fmt: skip
+    async def get_all(self, keys: Sequence[Key], now: datetime) -> dict[bytes, IdempotencyRecord]:
+        """The answers given under these keys in the last 24 hours, by digest, in one read."""
+        if not keys:
+            return {}
+        found = await self._store.read(_fetch, [key.digest for key in keys])
+        if all(record.expires_at > now for record in found.values()):
+            return found
+        await self._store.write(delete_expired, now, 1000)
+        return {key: record for key, record in found.items() if record.expires_at > now}
+
+
+def keep(unit: Unit, key: Key, fingerprint: bytes, status: int, answer: bytes, now: datetime) -> IdempotencyRecord:
+    """Record the answer with the unit; a second unit under the same key clashes."""
+    record = IdempotencyRecord(fingerprint, status, answer, now + KEPT_FOR)
+    unit.insert(idempotency_keys, key=key.digest, **record._asdict())
+    return record
 
 
 def _fetch(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, IdempotencyRecord]:

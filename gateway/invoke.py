@@ -7,17 +7,19 @@ unique constraint says that somebody else was first, the capability runs again f
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import prometheus_client
 import structlog
+from sqlalchemy import Connection
 
-from auth.policy import Decision, decide
+from auth.policy import decide
 from auth.principal import Principal
 from gateway.audit import record_call
 from gateway.capability import Capability, Context, Parts
@@ -34,8 +36,9 @@ from gateway.errors import (
     Unauthenticated,
     Unavailable,
 )
-from gateway.idempotency import IdempotencyRecord, IdempotencyRecords, Key
+from gateway.idempotency import IdempotencyRecord, IdempotencyRecords, Key, keep
 from gateway.kit.clock import Clock
+from gateway.kit.ids import Ids
 from gateway.quota import Window
 from gateway.store import Clash, Store, StoreUnavailable, Unit
 from gateway.subject import SubjectRecord, SubjectResolver
@@ -110,11 +113,7 @@ class Invoker:
         capability = self.capabilities.get(call.capability)
         if capability is None:
             raise NotFound({"zh": f"没有名为 {call.capability} 的能力", "en": f"no capability {call.capability}"})
-        now = self._clock()
-        context = Context(
-            call.principal, call.account or call.principal.account, None, call.channel, call.locale, now, now + call.deadline,
-            call.trace_id or self._ids(), call.idempotency_key, call.origin, Unit(), self._ids, self._parts, call.expected,
-        )  # fmt: skip
+        context = self._context(call, self._clock())
         try:
             await self._authorise(capability, call, context)
             await self._take_quota(call, context)
@@ -135,24 +134,15 @@ class Invoker:
             self._audit_refusal(capability, context, failure)
             raise failure from error
 
+    def _context(self, call: Call, now: datetime) -> Context:
+        return Context(
+            call.principal, call.account or call.principal.account, None, call.channel, call.locale, now, now + call.deadline,
+            call.trace_id or self._ids(), call.idempotency_key, call.origin, Unit(), self._ids, self._parts, call.expected,
+        )  # fmt: skip
+
     async def _authorise(self, capability: Capability, call: Call, context: Context) -> None:
         context.subject = await self._subject(capability, context.account)
-        decision = self._decide(capability, call, context)
-        if not decision.allowed:
-            unproved = call.principal.kind == "anonymous" or decision.reason == "credentials_expired"
-            refusal = Unauthenticated if unproved else Forbidden
-            raise refusal(dict(decision.words), reason=decision.reason)
-
-    def _decide(self, capability: Capability, call: Call, context: Context) -> Decision:
-        subject = context.subject
-        return decide(
-            context.principal,
-            capability.need,
-            None if subject is None else subject.identity,
-            None if subject is None else subject.consents,
-            context.now,
-            account=call.account,
-        )
+        _refuse_forbidden(capability, call, context)
 
     async def _subject(self, capability: Capability, account: str | None) -> SubjectRecord | None:
         if capability.need.subject == "none" or account is None:
@@ -167,8 +157,7 @@ class Invoker:
     def _key(self, capability: Capability, call: Call, context: Context) -> Key | None:
         if call.idempotency_key is None or not capability.writes:
             return None
-        owner = f"{context.principal.kind}:{context.principal.id}"
-        return Key.of(owner, capability.name, context.account or "", call.idempotency_key)
+        return Key.of(_owner(context.principal), capability.name, context.account or "", call.idempotency_key)
 
     async def _run(self, capability: Capability, request: msgspec.Struct, key: Key | None, context: Context) -> Any:
         fingerprint = hashlib.sha256(msgspec.json.encode(request)).digest() if key else b""
@@ -201,11 +190,11 @@ class Invoker:
                 raise
             # The refusal is this key's answer too. What the capability recorded before refusing is dropped.
             refused = Unit()
-            self._idempotency.keep(refused, key, fingerprint, error.status, _refusal_bytes(error), context.now)
+            keep(refused, key, fingerprint, error.status, _refusal_bytes(error), context.now)
             await self._store.commit(refused)
             raise
         if key:
-            self._idempotency.keep(unit, key, fingerprint, 200, msgspec.json.encode(answer), context.now)
+            keep(unit, key, fingerprint, 200, msgspec.json.encode(answer), context.now)
         record_call(unit, capability.name, context, "ok")
         self._answered[capability.name].inc()
         if capability.writes:
@@ -214,11 +203,145 @@ class Invoker:
             self._store.commit_soon(unit)  # a reader need not wait for the record that it read
         return answer
 
+    async def together(self, calls: Sequence[Call], read: ReadFacts) -> Together:
+        """Decide calls of one capability and one principal, in order, on facts read at once. The caller commits the unit.
+
+        It is what as many single calls would come to, apart from quota and audit, which are the caller's for the whole.
+        When the unit clashes, somebody else was first: decide again.
+        """
+        name, principal, now = calls[0].capability, calls[0].principal, self._clock()
+        context = self._context(calls[0], now)
+        capability = self.capabilities[name]
+        subjects = await self._subjects.resolve_all({call.account for call in calls if call.account is not None})
+        keys = [
+            Key.of(_owner(principal), name, one.account or "", one.idempotency_key)
+            for one in calls
+            if one.idempotency_key
+        ]
+        kept = await self._idempotency.get_all(keys, now)
+        decide_one = await self._store.read(read, {subject.id for subject in subjects.values()})
+        batch = _Batch(capability, context, subjects, kept, decide_one)
+        outcomes = await asyncio.to_thread(batch.decide, calls)  # seconds of computing must not hold the loop
+        return Together(context, outcomes)
+
     def _audit_refusal(self, capability: Capability, context: Context, error: GatewayError) -> None:
         unit = Unit()
         record_call(unit, capability.name, context, error.code)
         _CALLS.labels(capability.name, error.code).inc()
         self._store.commit_soon(unit)
+
+
+class Outcome(NamedTuple):
+    """What became of one call of many: an answer or a refusal."""
+
+    answer: Any = None
+    refusal: GatewayError | None = None
+
+
+class Together(NamedTuple):
+    """What many calls came to. The context's unit holds all they change."""
+
+    context: Context
+    outcomes: list[Outcome]
+
+
+Decide = Callable[[Any, Context], Any]
+"""Decides one request on facts that were read before: records on `ctx.unit`, leaves in `ctx.subject` what the next call
+about the same subscriber is to be decided on, and answers or raises what its capability declares."""
+
+ReadFacts = Callable[[Connection, Collection[int]], Decide]
+"""Reads, for these subscribers, what decisions need besides the subjects."""
+
+
+class _Batch:
+    """Calls decided one after another, each on what those before it left."""
+
+    def __init__(
+        self, capability: Capability, context: Context, subjects: Mapping[str, SubjectRecord],
+        kept: dict[bytes, IdempotencyRecord], decide_one: Decide,
+    ) -> None:  # fmt: skip
+        self._capability = capability
+        self._context = context
+        self._subjects = subjects
+        self._kept = kept
+        self._decide_one = decide_one
+        self._latest: dict[int, SubjectRecord] = {}
+
+    def decide(self, calls: Sequence[Call]) -> list[Outcome]:
+        # The loop goes on making ids meanwhile; a maker is not to be shared between threads.
+        ids = Ids(lambda: self._context.now)
+        return [self._one(call, ids) for call in calls]
+
+    def _one(self, call: Call, ids: Ids) -> Outcome:
+        context = replace(
+            self._context, account=call.account, subject=self._subject(call.account), ids=ids,
+            idempotency_key=call.idempotency_key, audit_detail={},
+        )  # fmt: skip
+        try:
+            _refuse_forbidden(self._capability, call, context)
+            request = _decode(self._capability, call.payload)
+            return Outcome(self._answer(call, request, context))
+        except GatewayError as error:
+            if error.status >= 500:
+                raise
+            return Outcome(refusal=error)
+
+    def _answer(self, call: Call, request: msgspec.Struct, context: Context) -> Any:
+        if call.idempotency_key is None:
+            return self._run(request, context)
+        key = Key.of(_owner(call.principal), call.capability, call.account or "", call.idempotency_key)
+        fingerprint = hashlib.sha256(msgspec.json.encode(request)).digest()
+        if (record := self._kept.get(key.digest)) is not None:
+            return _replay(self._capability, record, fingerprint)
+        try:
+            answer = self._run(request, context)
+        except GatewayError as error:
+            if error.status < 500:
+                self._keep(context, key, fingerprint, error.status, _refusal_bytes(error))
+            raise
+        self._keep(context, key, fingerprint, 200, msgspec.json.encode(answer))
+        return answer
+
+    def _keep(self, context: Context, key: Key, fingerprint: bytes, status: int, answer: bytes) -> None:
+        self._kept[key.digest] = keep(context.unit, key, fingerprint, status, answer, context.now)
+
+    def _run(self, request: msgspec.Struct, context: Context) -> Any:
+        before = len(context.unit.changes)
+        try:
+            answer = self._decide_one(request, context)
+        except GatewayError:  # what was recorded before refusing is dropped
+            del context.unit.changes[before:]
+            raise
+        if context.subject is not None:
+            self._latest[context.subject.id] = context.subject
+        return answer
+
+    def _subject(self, account: str | None) -> SubjectRecord | None:
+        subject = None if account is None else self._subjects.get(account)
+        latest = None if subject is None else self._latest.get(subject.id)
+        if subject is None or latest is None:
+            return subject
+        return msgspec.structs.replace(latest, identity=subject.identity)
+
+
+def _owner(principal: Principal) -> str:
+    return f"{principal.kind}:{principal.id}"
+
+
+def _refuse_forbidden(capability: Capability, call: Call, context: Context) -> None:
+    subject = context.subject
+    decision = decide(
+        context.principal,
+        capability.need,
+        None if subject is None else subject.identity,
+        None if subject is None else subject.consents,
+        context.now,
+        account=call.account,
+    )
+    if not decision.allowed:
+        unproved = call.principal.kind == "anonymous" or decision.reason == "credentials_expired"
+        refusal = Unauthenticated if unproved else Forbidden
+        raise refusal(dict(decision.words), reason=decision.reason)
 
 
 class _Refusal(msgspec.Struct):

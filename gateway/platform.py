@@ -28,6 +28,7 @@ from gateway.capabilities.bindings.capability import CodeRules
 from gateway.capabilities.consents import consent_capabilities
 from gateway.capabilities.events import EventFeed, Sequencer, event_capabilities
 from gateway.capabilities.events import repository as event_records
+from gateway.capabilities.exchange import OrderFileFolder, OrderFileRunner, exchange_capabilities
 from gateway.capabilities.grants import GrantRules, LiveGrants, SignInEnder, grant_capabilities
 from gateway.capabilities.grants.repository import delete_expired as delete_expired_grant_tokens
 from gateway.capabilities.offers.capability import offers as offer_capabilities
@@ -61,6 +62,7 @@ SETS: tuple[CapabilitySet, ...] = (
     partner_capabilities,
     event_capabilities,
     grant_capabilities,
+    exchange_capabilities,
 )
 """Everything the platform can do."""
 
@@ -122,6 +124,7 @@ class Platform:
         )  # fmt: skip
         self.parts.add(self.invoke)  # for capabilities that are many calls of others
         self.handlers: dict[str, Handler] = self._handlers()
+        self._exchange()
         work = settings.worker
         self._retry = retry or RetryPolicy(work.retry_first, work.retry_longest, work.attempts)
         self._tasks: list[asyncio.Task[None]] = []
@@ -139,6 +142,14 @@ class Platform:
             LiveGrants(self.store, self.clock),
             GrantRules(keys.phone_hash, self.settings.grant_ttl, self.settings.refresh_idle_ttl),
         )  # fmt: skip
+
+    def _exchange(self) -> None:
+        folder = OrderFileFolder(self.settings.data_dir)
+        self.parts.add(folder)
+        self.order_files = OrderFileRunner(
+            self.store, self.invoke, self.partners, folder, self.settings.exchange, self.clock
+        )
+        self.handlers.update(self.order_files.handlers())
 
     def _handlers(self) -> dict[str, Handler]:
         fulfilment = Fulfilment(self.store, self.outside.boss, self.catalog, self.vault, clock=self.clock, ids=self.ids)
@@ -161,6 +172,7 @@ class Platform:
             self._tasks.append(asyncio.create_task(self.worker().run()))
             self._tasks.append(asyncio.create_task(self.sequencer.run()))
             self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
+            self._tasks.append(asyncio.create_task(self._repeat(self.order_files.tidy, seconds=60)))
 
     def worker(self) -> OutboxWorker:
         """A worker over every kind of owed work."""

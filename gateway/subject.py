@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import msgspec
@@ -43,3 +43,6 @@ class SubjectResolver(Protocol):
 
     async def resolve(self, account: str) -> SubjectRecord | None:
         """The subscriber bound to the account now, or None."""
+
+    async def resolve_all(self, accounts: Collection[str]) -> Mapping[str, SubjectRecord]:
+        """The subscribers behind those accounts that are bound now, in one read."""

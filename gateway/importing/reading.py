@@ -9,6 +9,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,7 +96,7 @@ class Source:
             yield from read(skip, size)
         except UnicodeError as error:
             raise ImportRefused(f"{self.file.name}: {error}") from error
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, OSError, pa.ArrowException) as error:
             raise ImportRefused(f"{self.file.name} is damaged: {error}") from error
 
     def _find_columns(self) -> Sequence[str]:
@@ -112,9 +113,11 @@ class Source:
             return self._mapping.format.columns
         with self._open_text() as (text, _):
             try:
-                return [name.strip() for name in next(self._reader(text), [])]
+                return [name.strip() for name in next(self._reader(_Lines(text)), [])]
             except (csv.Error, UnicodeError) as error:
                 raise ImportRefused(f"{self.file.name}: line 1: {error}") from error
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise ImportRefused(f"{self.file.name} is damaged: {error}") from error
 
     @contextmanager
     def _open(self) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
@@ -140,16 +143,17 @@ class Source:
         ):
             yield text, done
 
-    def _reader(self, text: io.TextIOWrapper) -> Any:
+    def _reader(self, lines: Iterator[str]) -> Any:
         written = self._mapping.format
         delimiter = written.delimiter or ("\t" if ".tsv" in self.file.suffixes else ",")
         if not written.quote:
-            return csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-        return csv.reader(text, delimiter=delimiter, quotechar=written.quote)
+            return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        return csv.reader(lines, delimiter=delimiter, quotechar=written.quote)
 
     def _csv(self, skip: int, size: int) -> Iterator[Chunk]:
         with self._open_text() as (text, done):
-            records = _csv_records(self._reader(text))
+            lines = _Lines(text)
+            records = _csv_records(self._reader(lines), lines)
             for _ in range(skip + self._mapping.format.header):
                 next(records, None)
             yield from self._csv_chunks(records, size, done)
@@ -243,7 +247,7 @@ class Source:
     def _parquet(self, skip: int, size: int) -> Iterator[Chunk]:
         names = [name for name in self.columns if self._wanted is None or name in self._wanted]
         row = 0
-        with pq.ParquetFile(self.file) as file:
+        with pq.ParquetFile(self.file, buffer_size=1 << 20, pre_buffer=False) as file:  # not a whole column at once
             for batch in file.iter_batches(size, columns=names):
                 end = row + batch.num_rows
                 if end > skip:
@@ -254,10 +258,32 @@ class Source:
                 row = end
 
 
-def _csv_records(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
+class _Lines:
+    """The lines of a text; a record that takes up too many of them is refused before it fills the memory."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.taken = 0
+        """Characters since the record's first line; for the reader of records to set back."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(_LONGEST_LINE + 1)
+        if not line:
+            raise StopIteration
+        self.taken += len(line)
+        if self.taken > _LONGEST_LINE:
+            raise ImportRefused(f"there is a record longer than {_LONGEST_LINE} characters")
+        return line
+
+
+def _csv_records(reader: Any, lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
     """The line each record begins on, and the record, or in its place what is wrong with it."""
     while True:
         line = reader.line_num + 1
+        lines.taken = 0
         try:
             yield line, next(reader)
         except StopIteration:

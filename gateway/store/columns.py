@@ -31,4 +31,9 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else moment(value)
+
+
+def moment(microseconds: int) -> datetime:
+    """The moment that a column of this type holds as so many microseconds."""
+    return _EPOCH + timedelta(microseconds=microseconds)

@@ -14,12 +14,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+import asyncpg
 import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.store.bell import Bell
+from gateway.store.many import apply_many
 from gateway.store.unit import Clash, Statements, Unit, apply, wakes_workers
 
 P = ParamSpec("P")
@@ -234,6 +236,25 @@ class Store:
         self._waiting.append((unit, future))
         self._begin_committing()
         await future
+
+    async def commit_many(self, unit: Unit, first: Callable[[Connection], None]) -> None:
+        """Make a unit of thousands of rows durable in a transaction of its own, after `first` ran in it.
+
+        Raises:
+            Clash: a unique constraint was violated; nothing was written.
+            StoreUnavailable: the database went away; the unit may have been written.
+        """
+
+        def run(connection: Connection) -> None:
+            first(connection)
+            apply_many(connection, unit, self._statements)
+
+        try:
+            await self._write(run, durable=True)
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+            raise Clash(str(error)) from error
+        if unit.wakes_workers:
+            self.work_arrived.ring()
 
     def commit_soon(self, unit: Unit) -> None:
         """Commit the unit with others of its kind, a twentieth of a second later at most; a failure is logged.

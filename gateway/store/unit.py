@@ -131,13 +131,18 @@ class Statements:
 
 def apply(connection: Connection, units: Iterable[Unit], statements: Statements) -> None:
     """Write the units' changes, alike rows together, in the order in which each shape first appears."""
+    for shape, values in by_shape(units).items():
+        statement = statements.of(shape, connection.dialect)
+        connection.exec_driver_sql(statement.sql, [statement.parameters(one) for one in values])
+
+
+def by_shape(units: Iterable[Unit]) -> dict[Shape, list[dict[str, Any]]]:
+    """The units' rows, alike ones together, in the order in which each shape first appears."""
     rows: dict[Shape, list[dict[str, Any]]] = {}
     for unit in units:
         for change in unit.changes:
             rows.setdefault(change.shape, []).append(change.values)
-    for shape, values in rows.items():
-        statement = statements.of(shape, connection.dialect)
-        connection.exec_driver_sql(statement.sql, [statement.parameters(one) for one in values])
+    return rows
 
 
 def wakes_workers(units: Sequence[Unit]) -> bool:

@@ -14,6 +14,7 @@ from gateway.capabilities.orders.errors import (
     PartnerRefTaken,
     TermNotOver,
 )
+from gateway.capabilities.orders.placing_many import PlaceMany
 from gateway.capabilities.orders.repository import PartnerRefs
 from gateway.capabilities.orders.schemas import (
     Attribution,
@@ -46,6 +47,7 @@ __all__ = [
     "OrderRef",
     "PartnerRefTaken",
     "PartnerRefs",
+    "PlaceMany",
     "PlaceOrder",
     "Subscription",
     "SubscriptionPage",

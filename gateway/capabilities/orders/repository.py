@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
+from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, select, tuple_, type_coerce
 
 from auth.principal import Principal
 from gateway.capabilities.orders.schemas import Transition
 from gateway.capabilities.orders.states import OrderState
 from gateway.capabilities.orders.tables import is_open, order_transitions, orders, ref_counts, subscriptions
 from gateway.store import Loader, Store
-from gateway.store.keys import packed, texts
+from gateway.store.at_once import AtOnce
+from gateway.store.columns import moment
+from gateway.store.keys import numbers, packed, texts
 
 
 class StoredOrder(NamedTuple):
@@ -125,9 +127,15 @@ def _by_ref(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tup
         numbers.setdefault(partner_id, []).append(partner_ref)
     found: dict[tuple[str, str], str] = {}
     for partner_id, refs in numbers.items():
-        rows = connection.execute(_USED_REFS, {"partner": partner_id, "refs": packed(refs)})
-        found.update({(partner_id, row.partner_ref): row.id for row in rows})
+        used = used_refs(connection, partner_id, refs)
+        found.update({(partner_id, partner_ref): order for partner_ref, order in used.items()})
     return found
+
+
+def used_refs(connection: Connection, partner_id: str, refs: Collection[str]) -> dict[str, str]:
+    """Those of a partner's own numbers that are used up → the order that uses them up."""
+    rows = connection.execute(_USED_REFS, {"partner": partner_id, "refs": packed(refs)})
+    return {row.partner_ref: row.id for row in rows}
 
 
 _USED_REFS = select(orders.c.partner_ref, orders.c.id).where(
@@ -201,3 +209,28 @@ def get_held(connection: Connection, subscriber_id: int, offer_code: str) -> Hel
         )
     ).one_or_none()
     return None if row is None else Held(*row)
+
+
+_OPEN = AtOnce(
+    select(orders.c.subscriber_id, orders.c.offer_code, orders.c.action, orders.c.id).where(
+        orders.c.subscriber_id.in_(numbers("ids")), is_open
+    )
+)
+_HELD = AtOnce(
+    select(
+        subscriptions.c.subscriber_id, subscriptions.c.id, subscriptions.c.offer_code,
+        type_coerce(subscriptions.c.started_at, BigInteger),
+    ).where(subscriptions.c.subscriber_id.in_(numbers("ids")), subscriptions.c.ended_at.is_(None))
+)  # fmt: skip
+
+
+def list_all_open(connection: Connection, subscribers: Collection[int]) -> dict[tuple[int, str, str], str]:
+    """(subscriber, offer, action) → id of every order these subscribers have under way."""
+    rows = _OPEN.rows(connection, {"ids": packed(subscribers)})
+    return {(number, offer, action): order for number, offer, action, order in rows}
+
+
+def list_all_held(connection: Connection, subscribers: Collection[int]) -> dict[tuple[int, str], Held]:
+    """(subscriber, offer) → every subscription these subscribers have in force."""
+    rows = _HELD.rows(connection, {"ids": packed(subscribers)})
+    return {(number, offer): Held(held, offer, moment(began)) for number, held, offer, began in rows}

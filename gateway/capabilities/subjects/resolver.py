@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -42,12 +42,17 @@ class Subjects:
     """Finds the subscriber behind an account; accounts asked for at the same time are one read."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
         self._clock = clock
         self._loader: Loader[str, SubjectRecord] = Loader(store, self._fetch)
 
     async def resolve(self, account: str) -> SubjectRecord | None:
         """The subscriber bound to the account now, or None."""
         return await self._loader.get(account)
+
+    async def resolve_all(self, accounts: Collection[str]) -> Mapping[str, SubjectRecord]:
+        """The subscribers behind those accounts that are bound now, in one read."""
+        return await self._store.read(self._fetch, list(accounts))
 
     def _fetch(self, connection: Connection, accounts: Sequence[str]) -> dict[str, SubjectRecord]:
         bound = [_Bound(*row) for row in _BOUND.rows(connection, {"accounts": packed(accounts)})]

@@ -1,0 +1,56 @@
+"""`orders.place` for thousands of requests, decided one after another on facts read at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+from sqlalchemy import Connection
+
+from gateway.capabilities.orders.placing import Found, take_down
+from gateway.capabilities.orders.repository import Held, list_all_held, list_all_open, used_refs
+from gateway.capabilities.orders.schemas import Order, PlaceOrder
+from gateway.capabilities.orders.views import order_view
+from gateway.capability import Context
+from gateway.invoke import ReadFacts
+
+
+class PlaceMany:
+    """Decides like `orders.place`; each order counts among the facts of the next."""
+
+    def __init__(
+        self, open_orders: dict[tuple[int, str, str], str], held: dict[tuple[int, str], Held], refs: dict[str, str]
+    ) -> None:
+        """`refs`: the partner's own number → the order that uses it up."""
+        self._open = open_orders
+        self._held = held
+        self._refs = refs
+
+    @classmethod
+    def reading(cls, partner_id: str, refs: Collection[str]) -> ReadFacts:
+        """For requests of a partner that bear these numbers of its own."""
+
+        def read(connection: Connection, subscribers: Collection[int]) -> PlaceMany:
+            return cls(
+                list_all_open(connection, subscribers),
+                list_all_held(connection, subscribers),
+                used_refs(connection, partner_id, refs) if refs else {},
+            )
+
+        return read
+
+    def __call__(self, request: PlaceOrder, ctx: Context) -> Order:
+        subject, ref = ctx.subscriber, request.partner_ref
+        found = Found(
+            self._open.get((subject.id, request.offer, request.action)),
+            self._held.get((subject.id, request.offer)),
+            None if ref is None else self._refs.get(ref),
+        )
+        order = take_down(request, found, ctx)
+        self._open[subject.id, order.offer_code, order.action] = order.id
+        if ref is not None:
+            self._refs[ref] = order.id
+        ctx.subject = msgspec.structs.replace(
+            subject, order_count=order.subscriber_seq, open_orders=subject.open_orders | {order.offer_code}
+        )
+        return order_view(order, ctx)
