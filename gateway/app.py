@@ -52,6 +52,7 @@ from gateway.surfaces import (
     openapi,
     openrpc,
     rest,
+    soap,
     standard,
     websocket,
 )
@@ -118,6 +119,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     )
     rest.mount(app, platform.capabilities, platform.invoke, authentication)
     standard.mount(app, STANDARDS, platform.invoke, authentication, platform.ids, settings.public_url)
+    soap.mount(app, platform.capabilities, platform.invoke, authentication, platform.clock, settings.public_url)
     openapi.mount(app, platform.capabilities, version=VERSION, server=settings.public_url)
     mcp.mount(
         app, platform.capabilities, platform.invoke, authentication, parts.get(Partners), platform.clock,

@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import msgspec
 
-from auth import signed_request
+from auth import signed_request, username_token
 from auth.principal import ANONYMOUS, Principal
 from auth.signed_request import SignatureRefused
 from auth.tokens import TokenRefused, TokenVerifier
+from auth.username_token import UsernameToken, UsernameTokenRefused
 from gateway.capabilities.grants import LiveGrants
-from gateway.capabilities.partners import Partners
+from gateway.capabilities.partners import Partner, Partners
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.kit.clock import Clock
 from gateway.store.hot import HotState
@@ -54,12 +55,17 @@ class Authentication:
             return msgspec.structs.replace(ANONYMOUS, id=presented.address)
         scheme, _, rest = header.partition(" ")
         if scheme.lower() == "bearer":
-            return await self._bearer(rest.strip())
+            return await self.bearer(rest.strip())
         if scheme.lower() == signed_request.SCHEME.lower():
             return await self._signed(header, presented)
         raise Unauthenticated({"zh": "不支持的认证方式", "en": f"use Bearer or {signed_request.SCHEME}"})
 
-    async def _bearer(self, token: str) -> Principal:
+    async def bearer(self, token: str) -> Principal:
+        """The caller that an access or session token is for.
+
+        Raises:
+            Unauthenticated: the token proves nothing.
+        """
         try:
             principal = self._verifier.verify(token, self._clock()).principal
         except TokenRefused as error:
@@ -107,15 +113,28 @@ class Authentication:
             )  # fmt: skip
         except SignatureRefused as error:
             raise Unauthenticated(dict(error.words), reason=error.reason) from error
-        assert partner is not None  # without one there were no keys, and no signature holds
-        return Principal(
-            "partner",
-            partner.id,
-            partner.scopes,
-            partner_id=partner.id,
-            token_id=claim.nonce,
-            suspended=partner.suspended,
-        )
+        return _verified(partner, claim.nonce)
+
+    async def username_token(self, token: UsernameToken) -> Principal:
+        """The partner that a WS-Security UsernameToken is of.
+
+        Raises:
+            Unauthenticated: the token proves nothing.
+        """
+        try:
+            partner = await self._partners.get(token.username)
+            keys = [] if partner is None else self._partners.signing_keys(partner)
+            await username_token.verify(token, keys, now=self._clock(), spend_nonce=self._spend_nonce)
+        except UsernameTokenRefused as error:
+            raise Unauthenticated(dict(error.words), reason=error.reason) from error
+        return _verified(partner, token.nonce)
 
     async def _spend_nonce(self, client: str, nonce: str, life: timedelta) -> bool:
         return await self._hot.add(f"nonce:{client}:{nonce}", b"1", max(life.total_seconds(), 1.0))
+
+
+def _verified(partner: Partner | None, token_id: str) -> Principal:
+    assert partner is not None  # without one there were no keys, and nothing holds
+    return Principal(
+        "partner", partner.id, partner.scopes, partner_id=partner.id, token_id=token_id, suspended=partner.suspended
+    )

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from lxml import etree
 
 from bots.wechat.refusal import CallbackRefused
+from gateway.kit.xml_parser import HARDENED
 
 Value: TypeAlias = str | list["Value"] | dict[str, "Value"]
 """What an element holds: its text, its children by tag, or a list where a tag stands several times."""
@@ -25,16 +26,6 @@ _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml\s[^>]*\?>\s*)?(<xml[\s/>]|
 
 # XML 1.0 section 2.2, Char; CR is legal but a parser turns it into LF, so it is written as LF.
 _ILLEGAL = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-_PARSER = etree.XMLParser(
-    encoding="utf-8",
-    resolve_entities=False,
-    no_network=True,
-    load_dtd=False,
-    huge_tree=False,
-    remove_comments=True,
-    remove_pis=True,
-)
 
 
 def read_fields(body: bytes) -> dict[str, Value]:
@@ -56,7 +47,7 @@ def read_fields(body: bytes) -> dict[str, Value]:
     if opening is None:
         raise CallbackRefused("malformed")
     try:
-        root = etree.fromstring(body, _PARSER)
+        root = etree.fromstring(body, HARDENED)
     except etree.LxmlError as error:
         raise CallbackRefused("malformed") from error
     value = _value(root, MAX_DEPTH)

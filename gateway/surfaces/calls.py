@@ -67,3 +67,8 @@ def expected_versions(if_match: str | None) -> frozenset[int] | None:
 def locale(language: str | None) -> str:
     """`en` where the caller asks for English first (Accept-Language), else zh-CN."""
     return "en" if (language or "").strip().lower().startswith("en") else "zh-CN"
+
+
+def channel_of(principal: Principal) -> str:
+    """`web` for people on pages, `api` for programs."""
+    return "web" if principal.kind in ("session", "anonymous") else "api"

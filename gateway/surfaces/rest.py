@@ -21,7 +21,7 @@ from gateway.capability import Capability
 from gateway.errors import BodyTooLarge, GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
 from gateway.invoke import Call, Invoker
 from gateway.quota import Window
-from gateway.surfaces.calls import checked_key, expected_versions, locale, trace_of, user_account
+from gateway.surfaces.calls import channel_of, checked_key, expected_versions, locale, trace_of, user_account
 
 Server = Sanic[Any, Any]
 
@@ -104,7 +104,7 @@ def _call(name: str, principal: Principal, payload: bytes | Mapping[str, Any], r
         principal,
         payload,
         account=_account(principal, request),
-        channel="web" if principal.kind in ("session", "anonymous") else "api",
+        channel=channel_of(principal),
         locale=locale_of(request),
         idempotency_key=checked_key(headers.get("idempotency-key")),
         origin=headers.get("origin"),

@@ -18,7 +18,7 @@ from gateway.errors import GatewayError, Internal, MalformedRequest, MethodNotAl
 from gateway.invoke import Call, Invoker
 from gateway.standards.operation import Asked, Operation, Shape, Standard, member
 from gateway.standards.tmf630 import Selection, required, selection
-from gateway.surfaces.calls import checked_key, user_account
+from gateway.surfaces.calls import channel_of, checked_key, user_account
 from gateway.surfaces.rest import Server, locale_of, named_user, presented
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -116,7 +116,7 @@ class StandardServer:
             principal,
             fields,
             account=None if asked.user is None else user_account(principal, asked.user),
-            channel="web" if principal.kind in ("session", "anonymous") else "api",
+            channel=channel_of(principal),
             locale=asked.locale,
             idempotency_key=checked_key(request.headers.get("idempotency-key")),
             origin=request.headers.get("origin"),

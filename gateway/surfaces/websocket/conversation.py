@@ -19,7 +19,7 @@ from gateway.errors import Forbidden, GatewayError, Internal, Unavailable
 from gateway.invoke import Call, Invoker
 from gateway.kit.clock import Clock
 from gateway.store import StoreUnavailable
-from gateway.surfaces.calls import trace_of, user_account
+from gateway.surfaces.calls import channel_of, trace_of, user_account
 from gateway.surfaces.websocket import jsonrpc
 from gateway.surfaces.websocket.connected import Connected, owner_of
 from gateway.surfaces.websocket.connection import GOING_AWAY, Connection
@@ -231,7 +231,7 @@ class Conversation:
                 principal,
                 request.payload,
                 account=None if user is None else user_account(principal, user),
-                channel="web" if principal.kind in ("session", "anonymous") else "api",
+                channel=channel_of(principal),
                 locale=self._locale(request),
                 idempotency_key=request.meta.idempotency_key,
                 origin=self._opened.origin,
