@@ -81,7 +81,7 @@ class Transactions:
         if not self._is_own_page(request):
             raise TransactionRefused("sent by another site")
         try:
-            box = base64.urlsafe_b64decode(field(request, "transaction"))
+            box = base64.b64decode(field(request, "transaction"), b"-_", validate=True)
             transaction = msgspec.msgpack.decode(self._box.open(box, _CONTEXT), type=Transaction)
         except (binascii.Error, ValueError, BoxRefused) as error:
             raise TransactionRefused("not a form of ours") from error
