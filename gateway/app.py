@@ -129,7 +129,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
         openrpc.document(platform.capabilities.values(), title="Tuila", version=VERSION, server=settings.public_url)
     )
     openrpc.mount(app, methods)
-    websocket.mount(app, platform.capabilities, platform.invoke, authentication, settings, platform.clock, methods)
+    websocket.mount(app, platform, authentication, methods)
     oauth_metadata.mount(app, parts)
     oauth_token.mount(app, parts, platform.invoke, platform.hot, platform.clock, platform.ids)
     oauth_authorize.mount(app, platform, page, language)

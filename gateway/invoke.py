@@ -140,6 +140,17 @@ class Invoker:
             call.trace_id or self._ids(), call.idempotency_key, call.origin, Unit(), self._ids, self._parts, call.expected,
         )  # fmt: skip
 
+    async def refusal(self, call: Call) -> GatewayError | None:
+        """Why the principal may not make the call now, without making it; None if it may.
+
+        For what is sent to somebody later, on the strength of a call made before.
+        """
+        try:
+            await self._authorise(self.capabilities[call.capability], call, self._context(call, self._clock()))
+        except GatewayError as error:
+            return error
+        return None
+
     async def _authorise(self, capability: Capability, call: Call, context: Context) -> None:
         context.subject = await self._subject(capability, context.account)
         _refuse_forbidden(capability, call, context)

@@ -4,7 +4,15 @@ from gateway.capabilities.events.capability import EventNotFound
 from gateway.capabilities.events.capability import events as event_capabilities
 from gateway.capabilities.events.feed import EventFeed
 from gateway.capabilities.events.recording import emit
-from gateway.capabilities.events.repository import KEPT_FOR, StoredEvent, delete_old, head, list_after, seq_of
+from gateway.capabilities.events.repository import (
+    KEPT_FOR,
+    StoredEvent,
+    delete_old,
+    head,
+    list_after,
+    newest_of,
+    seq_of,
+)
 from gateway.capabilities.events.schemas import Event, EventPage, ListEvents
 from gateway.capabilities.events.sequencer import Sequencer
 from gateway.capabilities.events.tables import events
@@ -26,6 +34,7 @@ __all__ = [
     "events",
     "head",
     "list_after",
+    "newest_of",
     "seq_of",
     "wants",
 ]

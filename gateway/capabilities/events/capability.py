@@ -39,7 +39,12 @@ async def list(request: ListEvents, ctx: Context) -> EventPage:
     if request.after is not None:
         seq = await store.read(seq_of, request.after)
         if seq is None:
-            raise EventNotFound
+            raise EventNotFound(
+                {
+                    "zh": "没有这个事件，或已过 30 天保存期；请不带 after，从保存的最早事件读起",
+                    "en": "no such event, or it is over 30 days old; read from the oldest one kept, without after",
+                }
+            )
         after = seq
     found = await store.read(
         list_after,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from gateway.capabilities.events.tables import events
 from gateway.capabilities.events.types import condition
@@ -40,11 +40,7 @@ def list_after(
 
     With neither, everybody's: for the platform's own work and for operators.
     """
-    query = select(*_COLUMNS).where(events.c.seq > after_seq)
-    if partner_id is not None:
-        query = query.where(events.c.partner_id == partner_id)
-    if account is not None:
-        query = query.where(events.c.account == account)
+    query = select(*_COLUMNS).where(events.c.seq > after_seq, *_of(partner_id, account))
     if types:
         query = query.where(condition(types, events.c.type))
     return [StoredEvent(*row) for row in connection.execute(query.order_by(events.c.seq).limit(limit))]
@@ -53,6 +49,18 @@ def list_after(
 def seq_of(connection: Connection, event_id: str) -> int | None:
     """The number of an event; None where there is none of that id, or none any more."""
     return connection.scalar(select(events.c.seq).where(events.c.id == event_id))
+
+
+def newest_of(connection: Connection, *, partner_id: str | None, account: str | None) -> tuple[int, str | None]:
+    """(number, id) of the newest event of this partner, of this account, or of both; (0, None) before the first."""
+    query = select(events.c.seq, events.c.id).where(events.c.seq.is_not(None), *_of(partner_id, account))
+    row = connection.execute(query.order_by(events.c.seq.desc()).limit(1)).one_or_none()
+    return (0, None) if row is None else (row.seq, row.id)
+
+
+def _of(partner_id: str | None, account: str | None) -> list[ColumnElement[bool]]:
+    partner = [] if partner_id is None else [events.c.partner_id == partner_id]
+    return partner if account is None else [*partner, events.c.account == account]
 
 
 def head(connection: Connection) -> int:

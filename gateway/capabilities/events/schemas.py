@@ -11,7 +11,10 @@ from msgspec import Meta, Struct
 from gateway.capabilities.events.repository import StoredEvent
 from gateway.capabilities.events.types import FILTER
 
-EventId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="Id of an event.")]
+EVENT_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""An event's id, as a regular expression."""
+
+EventId = Annotated[str, Meta(pattern=f"^{EVENT_ID}$", description="Id of an event.")]
 
 
 class ListEvents(Struct, frozen=True):

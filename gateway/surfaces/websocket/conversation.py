@@ -1,11 +1,9 @@
-"""What one connection says: who it speaks for, its calls under way, and when it has said enough."""
+"""What one connection says: who it speaks for, what its methods mean, and when it has said enough."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,19 +12,34 @@ import structlog
 
 from auth.principal import Principal
 from config.settings import WebSocketLimits
-from gateway.authentication import Authentication, Presented
+from gateway.authentication import Authentication
+from gateway.capabilities.events import EventNotFound, ListEvents, newest_of, seq_of
+from gateway.capability import Capability
 from gateway.errors import Forbidden, GatewayError, Internal, Unavailable
 from gateway.invoke import Call, Invoker
 from gateway.kit.clock import Clock
-from gateway.store import StoreUnavailable
+from gateway.store import Store, StoreUnavailable
 from gateway.surfaces.calls import channel_of, trace_of, user_account
 from gateway.surfaces.websocket import jsonrpc
 from gateway.surfaces.websocket.connected import Connected, owner_of
 from gateway.surfaces.websocket.connection import GOING_AWAY, Connection
-from gateway.surfaces.websocket.jsonrpc import Request, RpcError
-from gateway.surfaces.websocket.methods import AUTHENTICATE, DISCOVER, Authenticate, Authenticated, Nothing
+from gateway.surfaces.websocket.jsonrpc import PATH, Request, RpcError
+from gateway.surfaces.websocket.methods import (
+    AUTHENTICATE,
+    DISCOVER,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    UNSUBSCRIBED,
+    Authenticate,
+    Authenticated,
+    Nothing,
+    Subscribe,
+    Subscribed,
+    Unsubscribed,
+)
+from gateway.surfaces.websocket.pipeline import Pipeline
+from gateway.surfaces.websocket.push import Reader, Subscription, Tail
 
-PATH = "/v1/ws"
 UNAUTHENTICATED = 4401
 """Close code: nobody showed a token in time, or the one shown has ended."""
 
@@ -47,6 +60,10 @@ class Service:
     clock: Clock
     document: msgspec.Raw
     """The OpenRPC document."""
+    store: Store
+    tail: Tail
+    reading: Capability
+    """The capability that reads the event feed: who may call it may have events pushed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,42 +77,10 @@ class Opened:
     at: datetime
 
 
-@dataclass(slots=True)
-class _Reply:
-    """The answer to one message, while its calls run."""
-
-    waiting: int
-    batch: bool
-    answers: list[bytes] = field(default_factory=list)
-
-    def add(self, answer: bytes) -> bytes:
-        """Take the answer to one call (empty: it has none); gives what is to be sent now, if anything."""
-        self.waiting -= 1
-        if answer:
-            self.answers.append(answer)
-        if self.waiting or not self.answers:
-            return b""
-        return jsonrpc.batch(self.answers) if self.batch else self.answers[0]
-
-
 class Conversation:
-    """Listens to one connection.
+    """Listens to one connection."""
 
-    Messages are taken up in the order they come; calls run side by side, so many at a time, and are answered as they
-    end. A method of the connection itself is done before anything sent after it begins.
-    """
-
-    __slots__ = (
-        "_alone",
-        "_connection",
-        "_inbox",
-        "_leaving",
-        "_next",
-        "_opened",
-        "_principal",
-        "_running",
-        "_service",
-    )
+    __slots__ = ("_connection", "_opened", "_pipeline", "_principal", "_service", "_subscription", "_user")
 
     def __init__(self, service: Service, principal: Principal, opened: Opened) -> None:
         """Count the connection.
@@ -106,26 +91,26 @@ class Conversation:
         self._service = service
         self._principal = principal
         self._opened = opened
+        self._pipeline = Pipeline(self._serve, self._is_own, at_once=service.limits.calls_at_once, locale=opened.locale)
         self._connection: Connection | None = None
-        self._inbox: deque[str] = deque()
-        self._next: deque[tuple[Request, _Reply]] = deque()
-        self._running: set[asyncio.Task[None]] = set()
-        self._alone = False
-        self._leaving = False
+        self._subscription: Subscription | None = None
+        self._user: str | None = None
         service.connected.enter(self, owner_of(principal, opened.address))
 
     def begin(self, connection: Connection) -> None:
         """Speak over this connection."""
         self._connection = connection
+        self._pipeline.begin(connection)
 
     # --- what the connection tells ----------------------------------------------------------------------------------
 
     def received(self, text: str) -> None:
-        self._inbox.append(text)
-        self._go_on()
+        self._pipeline.received(text)
 
     def writable(self) -> None:
-        self._go_on()
+        self._pipeline.go_on()
+        if self._subscription is not None:
+            self._subscription.wake()
 
     def tick(self) -> None:
         """Close where nobody has said who they are in time, or no longer proves it."""
@@ -137,15 +122,15 @@ class Conversation:
 
     def ended(self, code: int | None) -> None:
         self._connection = None
-        self._inbox.clear()
-        self._next.clear()
+        self._pipeline.end()
+        self._unsubscribe()
         self._service.connected.exit(self, owner_of(self._principal, self._opened.address), code)
 
     # --- what the process tells -------------------------------------------------------------------------------------
 
     def leave(self) -> None:
-        self._leaving = True
-        self._go_on()
+        self._unsubscribe()
+        self._pipeline.leave(lambda: self._close(GOING_AWAY, "this server is stopping; connect again"))
 
     def abort(self) -> None:
         if self._connection is not None:
@@ -153,59 +138,11 @@ class Conversation:
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    def _go_on(self) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        if self._leaving:
-            if not self._running:
-                self._close(GOING_AWAY, "this server is stopping; connect again")
-            return
-        while connection.is_writable:
-            if self._next:
-                if self._alone or len(self._running) >= self._service.limits.calls_at_once:
-                    break
-                self._start(*self._next.popleft())
-            elif self._inbox:
-                self._take_up(self._inbox.popleft())
-            else:
-                break
-        connection.hold(bool(self._next or self._inbox))
-
-    def _take_up(self, text: str) -> None:
-        message = jsonrpc.read(text, PATH, self._opened.locale)
-        reply = _Reply(len(message.calls), message.batch)
-        for call in message.calls:
-            if isinstance(call, bytes):
-                self._answer(reply, call)
-            else:
-                self._next.append((call, reply))
-
-    def _start(self, request: Request, reply: _Reply) -> None:
-        own = self._own_method(request.method)
-        self._alone = own is not None
-        task = asyncio.create_task(self._serve(request, reply, own or self._call))
-        self._running.add(task)
-        task.add_done_callback(self._served)
-
-    def _served(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._go_on()
-
-    def _answer(self, reply: _Reply, answer: bytes) -> None:
-        whole = reply.add(answer)
-        if whole and self._connection is not None:
-            self._connection.send(whole)
-
-    async def _serve(self, request: Request, reply: _Reply, run: Callable[[Request], Awaitable[object]]) -> None:
-        answer = await self._outcome(request, run)
-        self._alone = False
-        self._answer(reply, b"" if request.id is None else answer)
-
-    async def _outcome(self, request: Request, run: Callable[[Request], Awaitable[object]]) -> bytes:
+    async def _serve(self, request: Request) -> bytes:
         error: GatewayError | RpcError
         try:
-            return jsonrpc.result(request.id or b"null", await run(request))
+            answer = await (self._own_methods().get(request.method) or self._call)(request)
+            return jsonrpc.result(request.id or b"null", answer)
         except (GatewayError, RpcError) as refusal:
             error = refusal
         except StoreUnavailable:
@@ -213,7 +150,7 @@ class Conversation:
         except Exception:  # noqa: BLE001 - one broken call must not end the conversation
             _log.exception("call failed", method=request.method)
             error = Internal()
-        return jsonrpc.failure(request.id or b"null", error, PATH, self._locale(request))
+        return jsonrpc.failure(request.id or b"null", error, self._locale(request))
 
     def _locale(self, request: Request) -> str:
         return request.meta.locale or self._opened.locale
@@ -223,39 +160,43 @@ class Conversation:
         if known is None:
             raise jsonrpc.unknown_method(request.method)
         jsonrpc.refuse_unknown_fields(request, known)
+        meta = request.meta
+        call = await self._as_call(request, request.method, request.payload)
+        call.idempotency_key = meta.idempotency_key
+        call.expected = None if meta.if_version is None else frozenset([meta.if_version])
+        return await self._service.invoke(call)
+
+    async def _as_call(self, request: Request, capability: str, payload: bytes | msgspec.Struct) -> Call:
         principal = await self._service.authentication.as_of_now(self._principal)
         user = request.meta.user
-        return await self._service.invoke(
-            Call(
-                request.method,
-                principal,
-                request.payload,
-                account=None if user is None else user_account(principal, user),
-                channel=channel_of(principal),
-                locale=self._locale(request),
-                idempotency_key=request.meta.idempotency_key,
-                origin=self._opened.origin,
-                trace_id=trace_of(request.meta.traceparent),
-                expected=None if request.meta.if_version is None else frozenset([request.meta.if_version]),
-            )
+        return Call(
+            capability,
+            principal,
+            payload,
+            account=None if user is None else user_account(principal, user),
+            channel=channel_of(principal),
+            locale=self._locale(request),
+            origin=self._opened.origin,
+            trace_id=trace_of(request.meta.traceparent),
         )
 
     # --- the connection's own methods -------------------------------------------------------------------------------
 
-    def _own_method(self, name: str) -> Callable[[Request], Awaitable[object]] | None:
-        match name:
-            case AUTHENTICATE.name:
-                return self._authenticate
-            case DISCOVER.name:
-                return self._discover
-            case _:
-                return None
+    def _own_methods(self) -> Mapping[str, Callable[[Request], Awaitable[object]]]:
+        return {
+            AUTHENTICATE.name: self._authenticate,
+            DISCOVER.name: self._discover,
+            SUBSCRIBE.name: self._start_subscription,
+            UNSUBSCRIBE.name: self._stop_subscription,
+        }
+
+    def _is_own(self, request: Request) -> bool:
+        return request.method in self._own_methods()
 
     async def _authenticate(self, request: Request) -> Authenticated:
         token = jsonrpc.arguments(request, Authenticate).token
         service, opened, before = self._service, self._opened, self._principal
-        shown = Presented("GET", PATH, {"authorization": f"Bearer {token}"}, b"", opened.address)
-        principal = await service.authentication.principal(shown)
+        principal = await service.authentication.bearer(token)
         await service.authentication.refuse_strange_page(principal, opened.origin)
         if before.kind != "anonymous" and (before.kind, before.id) != (principal.kind, principal.id):
             raise Forbidden(
@@ -264,13 +205,64 @@ class Conversation:
                     "en": "the token is another caller's; open another connection for it",
                 }
             )
-        service.connected.move(owner_of(before, opened.address), owner_of(principal, opened.address))
-        self._principal = principal
+        if self._connection is not None:
+            service.connected.move(owner_of(before, opened.address), owner_of(principal, opened.address))
+            self._principal = principal
         return Authenticated(principal.kind, principal.id, principal.account, principal.expires_at)
 
     async def _discover(self, request: Request) -> msgspec.Raw:
         jsonrpc.arguments(request, Nothing)
         return self._service.document
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    async def _start_subscription(self, request: Request) -> Subscribed:
+        asked = jsonrpc.arguments(request, Subscribe)
+        service, seen = self._service, None if asked.after == "newest" else asked.after
+        # One call of the reading capability: quota, audit and every refusal are those of reading.
+        first = ListEvents(seen, ",".join(asked.types) or None, limit=1)
+        call = await self._as_call(request, service.reading.name, first)
+        await service.invoke(call)
+        principal = call.principal
+        reader = Reader(principal.id if principal.kind == "partner" else None, call.account or principal.account)
+        number: int | None = 0
+        if asked.after == "newest":
+            number, seen = await service.store.read(newest_of, partner_id=reader.partner_id, account=reader.account)
+        elif seen is not None:
+            number = await service.store.read(seq_of, seen)
+        if number is None:
+            raise EventNotFound
+        self._unsubscribe()
+        if self._connection is not None:
+            self._user = call.account
+            self._subscription = Subscription(service.tail, reader, asked.types, number, self)
+        return Subscribed(seen)
+
+    async def _stop_subscription(self, request: Request) -> Unsubscribed:
+        jsonrpc.arguments(request, Nothing)
+        was = self._subscription is not None
+        self._unsubscribe()
+        return Unsubscribed(was)
+
+    async def may_read(self) -> GatewayError | None:
+        principal = await self._service.authentication.as_of_now(self._principal)
+        return await self._service.invoke.refusal(Call(self._service.reading.name, principal, {}, account=self._user))
+
+    def push(self, message: bytes) -> bool:
+        if self._connection is None or not self._connection.is_writable:
+            return False
+        self._connection.send(message)
+        return True
+
+    def unsubscribed(self, refusal: GatewayError) -> None:
+        self._subscription = None
+        if self._connection is not None:
+            self._connection.send(jsonrpc.notification(UNSUBSCRIBED, refusal.problem(PATH, self._opened.locale)))
+
+    def _unsubscribe(self) -> None:
+        if self._subscription is not None:
+            self._subscription.end()
+            self._subscription = None
 
     def _close(self, code: int, reason: str) -> None:
         if self._connection is not None:

@@ -20,6 +20,8 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 
+PATH = "/v1/ws"
+"""Where the surface is; problem documents name it as their instance."""
 MOST_CALLS = 100
 """Calls that one batch may hold."""
 
@@ -93,13 +95,13 @@ class _Envelope(msgspec.Struct):
     id: Raw | UnsetType = UNSET
 
 
-def read(text: str, instance: str, locale: str) -> Message:
-    """The calls that a message holds; `instance` and `locale` are for the answers to those that are none."""
+def read(text: str, locale: str) -> Message:
+    """The calls that a message holds; `locale` is for the answers to those that are none."""
     try:
         elements = _elements(text)
     except RpcError as refusal:
-        return Message([failure(b"null", refusal, instance, locale)])
-    calls = [_call(element, instance, locale) for element in elements]
+        return Message([failure(b"null", refusal, locale)])
+    calls = [_call(element, locale) for element in elements]
     return Message(calls, batch=text.lstrip()[:1] == "[")
 
 
@@ -118,19 +120,19 @@ def _elements(text: str) -> list[Raw]:
     return found
 
 
-def _call(element: Raw, instance: str, locale: str) -> Request | bytes:
+def _call(element: Raw, locale: str) -> Request | bytes:
     call_id: bytes | None = b"null"
     try:
         envelope = _envelope(element)
         call_id = _id(envelope)
         method = _method(envelope)
     except RpcError as refusal:
-        return failure(call_id or b"null", refusal, instance, locale)
+        return failure(call_id or b"null", refusal, locale)
     try:
         fields, meta = _params(envelope)
     except RpcError as refusal:
         # Nobody waits for the answer to a notification, so there is none to its refusal either.
-        return b"" if call_id is None else failure(call_id, refusal, instance, locale)
+        return b"" if call_id is None else failure(call_id, refusal, locale)
     return Request(call_id, method, fields, meta)
 
 
@@ -218,10 +220,10 @@ def result(id: bytes, answer: object) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id, _encode(answer))
 
 
-def failure(id: bytes, error: GatewayError | RpcError, instance: str, locale: str) -> bytes:
+def failure(id: bytes, error: GatewayError | RpcError, locale: str) -> bytes:
     """The answer to a call that was refused; its `data` is the problem document (RFC 9457)."""
     ours = error.error if isinstance(error, RpcError) else error
-    problem = ours.problem(instance, locale)
+    problem = ours.problem(PATH, locale)
     number = code_of(error)
     said = {"code": number, "message": _MESSAGES.get(number, problem["title"]), "data": problem}
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, _encode(said))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
@@ -20,16 +19,16 @@ from websockets.server import ServerProtocol
 
 from auth.policy import CALLER_SUSPENDED
 from auth.principal import Principal
-from config.settings import Settings
 from gateway.authentication import Authentication
-from gateway.capability import Capability
+from gateway.capabilities.events import EventPage
 from gateway.errors import Forbidden, GatewayError, MalformedRequest
-from gateway.invoke import Invoker
-from gateway.kit.clock import Clock
+from gateway.platform import Platform
 from gateway.surfaces.rest import Server, is_signed, locale_of, presented, problem
 from gateway.surfaces.websocket.connected import Connected
 from gateway.surfaces.websocket.connection import Connection, Patience
-from gateway.surfaces.websocket.conversation import PATH, Conversation, Opened, Service
+from gateway.surfaces.websocket.conversation import Conversation, Opened, Service
+from gateway.surfaces.websocket.jsonrpc import PATH
+from gateway.surfaces.websocket.push import Tail
 
 
 class UpgradeRequired(GatewayError):
@@ -40,20 +39,14 @@ class UpgradeRequired(GatewayError):
     title = {"zh": "此地址只接受 WebSocket 连接", "en": "This address speaks WebSocket only"}
 
 
-def mount(
-    app: Server,
-    capabilities: Mapping[str, Capability],
-    invoke: Invoker,
-    authentication: Authentication,
-    settings: Settings,
-    clock: Clock,
-    document: bytes,
-) -> None:
+def mount(app: Server, platform: Platform, authentication: Authentication, document: bytes) -> None:
     """Serve WebSocket connections at /v1/ws; `document` is the OpenRPC document of what is served."""
-    connected = Connected(settings.limits.websocket)
+    settings, capabilities = platform.settings, platform.capabilities
+    limits, connected = settings.limits.websocket, Connected(settings.limits.websocket)
     service = Service(
         {name: frozenset(field.encode_name for field in fields(one.request)) for name, one in capabilities.items()},
-        invoke, authentication, connected, settings.limits.websocket, clock, Raw(document),
+        platform.invoke, authentication, connected, limits, platform.clock, Raw(document), platform.store,
+        Tail(platform.feed, platform.store), next(one for one in capabilities.values() if one.answer is EventPage),
     )  # fmt: skip
     upgrade = _Upgrade(service, settings.limits.body_bytes, settings.partner_token_ttl)
     app.add_route(upgrade, PATH, methods=["GET"], name="websocket")

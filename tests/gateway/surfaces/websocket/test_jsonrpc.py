@@ -29,7 +29,7 @@ ANY_JSON = st.recursive(
 
 
 def calls(text: str) -> list[Request | bytes]:
-    return jsonrpc.read(text, "/v1/ws", "en").calls
+    return jsonrpc.read(text, "en").calls
 
 
 def refusal(text: str) -> tuple[int, Any]:
@@ -114,14 +114,14 @@ def test_fields_and_what_surrounds_them_are_told_apart() -> None:
     ],
 )  # fmt: skip
 def test_refusals_keep_their_status_in_the_servers_range(error: Any, code: int) -> None:
-    said = json.loads(jsonrpc.failure(b"1", error, "/v1/ws", "en"))
+    said = json.loads(jsonrpc.failure(b"1", error, "en"))
     assert said["error"]["code"] == code
     assert (said["error"]["data"]["code"], said["error"]["data"]["status"]) == (error.code, error.status)
 
 
 @given(ANY_JSON | st.fixed_dictionaries({"jsonrpc": st.just("2.0")}, optional={"method": ANY_JSON, "id": ANY_JSON, "params": ANY_JSON}))  # fmt: skip
 def test_any_json_is_calls_or_answers(value: Any) -> None:
-    message = jsonrpc.read(json.dumps(value), "/v1/ws", "zh-CN")
+    message = jsonrpc.read(json.dumps(value), "zh-CN")
     assert message.calls
     assert message.batch == (isinstance(value, list) and 1 <= len(value) <= jsonrpc.MOST_CALLS)
     for call in message.calls:
