@@ -4,8 +4,9 @@ from gateway.standards.operation import Asked, Operation, Shape, Standard
 from gateway.standards.tmf620 import TMF620
 from gateway.standards.tmf622 import TMF622
 from gateway.standards.tmf637 import TMF637
+from gateway.standards.tmf680 import TMF680
 
-STANDARDS: tuple[Standard, ...] = (TMF620, TMF622, TMF637)
+STANDARDS: tuple[Standard, ...] = (TMF620, TMF622, TMF637, TMF680)
 """Every standard that is offered."""
 
 __all__ = ["STANDARDS", "Asked", "Operation", "Shape", "Standard"]

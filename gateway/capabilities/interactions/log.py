@@ -1,13 +1,15 @@
-"""Writing the interaction log."""
+"""Writing the interaction log, and recalling what was shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
 
 import msgspec
+from sqlalchemy import Connection, select
 
+from auth.principal import Subject
 from gateway.capabilities.events import emit
 from gateway.capabilities.interactions.tables import interactions
 from gateway.capability import Context
@@ -48,3 +50,28 @@ def _tell(ctx: Context, kind: Kind, offers: Sequence[str], *, place: str, impres
         id=ctx.ids(), at=ctx.now, key=ctx.account or impression, partner_id=ctx.principal.partner_id,
         account=ctx.account, subscriber_id=None if ctx.subject is None else ctx.subject.id,
     )  # fmt: skip
+
+
+class Recalled(NamedTuple):
+    """Offers that were shown at one time."""
+
+    id: str
+    at: datetime
+    place: str
+    offers: list[str]
+
+
+def recall(
+    connection: Connection, subject: Subject, before: str | None, limit: int, id: str | None = None
+) -> list[Recalled]:
+    """Up to `limit` showings to the subject through its account, newest first, from the one before `before`; or just `id`."""
+    table = interactions.c
+    query = select(table.id, table.at, table.place, table.offers).where(
+        table.subscriber_id == subject.subscriber_id, table.kind == "shown", table.account == subject.account
+    )
+    if before is not None:
+        query = query.where(table.id < before)
+    if id is not None:
+        query = query.where(table.id == id)
+    rows = connection.execute(query.order_by(table.id.desc()).limit(limit))
+    return [Recalled(row.id, row.at, row.place, msgspec.json.decode(row.offers, type=list[str])) for row in rows]

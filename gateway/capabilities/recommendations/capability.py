@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from config.settings import Settings
-from gateway.capabilities.interactions import record
+from gateway.capabilities.interactions import Recalled, recall, record
 from gateway.capabilities.recommendations.items import usage_items
 from gateway.capabilities.recommendations.live import LiveRanker
 from gateway.capabilities.recommendations.ranking import Ranked, Ranker
@@ -13,12 +13,19 @@ from gateway.capabilities.recommendations.schemas import (
     FeedbackTaken,
     GiveFeedback,
     ListRecommendations,
+    ListShown,
     Recommendation,
     RecommendationList,
+    Shown,
+    ShownOffer,
+    ShownPage,
+    ShownRef,
     Why,
 )
 from gateway.capabilities.subscribers import facts_of
 from gateway.capability import CapabilitySet, Context, Effect, Subject
+from gateway.errors import NotFound
+from gateway.store import Store
 from gateway.subject import SubjectRecord
 
 recommendations = CapabilitySet("recommendations")
@@ -43,6 +50,7 @@ async def list(request: ListRecommendations, ctx: Context) -> RecommendationList
     shown = ctx.ids()
     base = ctx.part(Settings).public_url
     answer = RecommendationList(
+        shown,
         [_view(one, f"{shown}.{place}", ranker, base, ctx.locale) for place, one in enumerate(ranked)],
         ranker.model.version,
     )
@@ -62,6 +70,51 @@ async def feedback(request: GiveFeedback, ctx: Context) -> FeedbackTaken:
     """Note a click, or that the subject is not interested: the offer then stays away for 90 days."""
     record(ctx, request.kind, [request.offer], place=request.place, impression=request.impression)
     return FeedbackTaken(request.kind, request.offer)
+
+
+@recommendations.capability(
+    scope="recommendations:read",
+    subject=Subject.REQUIRED,
+    effect=Effect.READ,
+    http="GET /v1/recommendations/shown",
+    title={"zh": "推荐记录", "en": "List what was recommended"},
+    consent="recommend",
+)
+async def list_shown(request: ListShown, ctx: Context) -> ShownPage:
+    """What was recommended to the subject through the calling account, newest first, a page at a time."""
+    read = ctx.part(Store).read
+    found = await read(recall, ctx.subscriber.identity, request.cursor, request.limit + 1)
+    page = [_shown(one, ctx) for one in found[: request.limit]]
+    return ShownPage(page, page[-1].id if len(found) > len(page) else None)
+
+
+@recommendations.capability(
+    scope="recommendations:read",
+    subject=Subject.REQUIRED,
+    effect=Effect.READ,
+    http="GET /v1/recommendations/shown/{id}",
+    title={"zh": "推荐记录详情", "en": "Get what was recommended"},
+    errors=(NotFound,),
+    consent="recommend",
+)
+async def get_shown(request: ShownRef, ctx: Context) -> Shown:
+    """One answer that recommended something to the subject through the calling account."""
+    found = await ctx.part(Store).read(recall, ctx.subscriber.identity, None, 1, request.id)
+    if not found:
+        raise NotFound
+    return _shown(found[0], ctx)
+
+
+def _shown(one: Recalled, ctx: Context) -> Shown:
+    known = ctx.part(LiveRanker).current.catalog.by_code
+    items = [
+        ShownOffer(
+            f"{one.id}.{place}", code, known[code].names.to(ctx.locale), known[code].price_fen, known[code].period
+        )
+        for place, code in enumerate(one.offers)
+        if code in known
+    ]
+    return Shown(one.id, one.at, one.place, items)
 
 
 def _had_or_declined(subject: SubjectRecord | None, items: Mapping[str, float], ranker: Ranker) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -48,6 +49,8 @@ class Recommendation(Struct, frozen=True):
 class RecommendationList(Struct, frozen=True):
     """Offers, best first; empty when nothing suits."""
 
+    id: str
+    """Names this answer; each impression is it, a point and a number."""
     items: list[Recommendation]
     model: str
     """Version of the model that ranked them."""
@@ -67,3 +70,50 @@ class FeedbackTaken(Struct, frozen=True):
 
     kind: str
     offer: str
+
+
+ShownId = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="Id of an answer that recommended.")
+]
+
+
+class ListShown(Struct, frozen=True):
+    """Page through what was recommended to the subject through the calling account, newest first."""
+
+    cursor: Annotated[ShownId | None, Meta(description="`next` of the page before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="Answers on one page.")] = 20
+
+
+class ShownRef(Struct, frozen=True):
+    """Name one answer that recommended."""
+
+    id: ShownId
+
+
+class ShownOffer(Struct, frozen=True):
+    """One offer that was shown, as the catalog has it now."""
+
+    impression: str
+    offer: str
+    name: str
+    price_fen: int
+    """Price of one period, fen."""
+    period: str
+
+
+class Shown(Struct, frozen=True):
+    """One answer that recommended. Scores and reasons are not kept."""
+
+    id: str
+    at: datetime
+    place: str
+    items: list[ShownOffer]
+    """Best first; offers that have left the catalog are missing."""
+
+
+class ShownPage(Struct, frozen=True):
+    """Answers that recommended, newest first."""
+
+    items: list[Shown]
+    next: str | None = None
+    """Cursor of the next page; null on the last one."""
