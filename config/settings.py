@@ -6,6 +6,7 @@ The TOML file is the one `TUILA_CONFIG` names. In the environment a field is `TU
 
 import os
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -196,6 +197,17 @@ class WorkerSettings(BaseModel):
     """Failed attempts after which work is parked until an operator replays it."""
 
 
+class WebhookSettings(BaseModel):
+    """Events sent to addresses that partners choose."""
+
+    model_config = _GROUP
+
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks and addresses that may be reached although they are not of the public internet."""
+    timeout: Seconds = timedelta(seconds=15)
+    """Longest wait for one answer of a receiver."""
+
+
 class KeySettings(BaseModel):
     """The installation's keys. Those not given here are read from the key file (see auth.keys)."""
 
@@ -272,6 +284,8 @@ class Settings(BaseSettings):
     """How owed work is done."""
     exchange: ExchangeSettings = ExchangeSettings()
     """Files of orders that partners hand in."""
+    webhooks: WebhookSettings = WebhookSettings()
+    """Events sent to addresses that partners choose."""
     keys: KeySettings = KeySettings()
     """Keys given here instead of by the key file."""
 

@@ -20,6 +20,7 @@ from adapters.errors import UpstreamError
 from adapters.sms.client import SmsClient
 from adapters.sms.fake import FakeSms
 from adapters.sms.protocol import Sms
+from adapters.webhooks.client import WebhookClient
 from adapters.wechat.client import WeChatClient
 from auth.tokens import TokenVerifier
 from bots.bot import Bot
@@ -74,14 +75,18 @@ WECHAT_MENU = Path(__file__).parent.parent / "config" / "wechat_menu.toml"
 @contextlib.asynccontextmanager
 async def open_platform(settings: Settings) -> AsyncIterator[tuple[Platform, WeChatCallbacks | None]]:
     """The platform with the outside systems that the settings name, and the bot where there is a WeChat account."""
-    async with aiohttp.ClientSession() as session:
+    allowed = settings.webhooks.allowed_networks
+    async with (
+        aiohttp.ClientSession() as session,
+        contextlib.aclosing(WebhookClient(allowed=allowed, timeout=settings.webhooks.timeout)) as webhooks,
+    ):
         redis = settings.redis_url
         hot = open_hot_state(None if redis is None else redis.get_secret_value())
         sms, api = _sms(settings, session), _wechat(settings, session, hot)
         channels: dict[str, Channel] = {"sms": SmsChannel(sms)}
         if api is not None:
             channels["wechat"] = WeChatChannel(api, hot)
-        platform = Platform(settings, Outside(_boss(settings, session), sms, channels), hot=hot)
+        platform = Platform(settings, Outside(_boss(settings, session), sms, channels, webhooks), hot=hot)
         callbacks = wechat_callbacks(platform)
         pushing = None if api is None else asyncio.create_task(_push_menu(api, settings))
         try:

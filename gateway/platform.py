@@ -16,6 +16,8 @@ from adapters.boss.fake import FakeBoss
 from adapters.boss.protocol import Boss
 from adapters.sms.fake import FakeSms
 from adapters.sms.protocol import Sms
+from adapters.webhooks.fake import FakeWebhooks
+from adapters.webhooks.protocol import WebhookPost
 from auth import one_time_code
 from auth.keys import KeyRing
 from auth.phone_number import PhoneVault
@@ -39,6 +41,14 @@ from gateway.capabilities.recommendations.capability import recommendations as r
 from gateway.capabilities.recommendations.live import LiveRanker
 from gateway.capabilities.sessions import session_capabilities
 from gateway.capabilities.subjects import Subjects, SubscriberAccounts
+from gateway.capabilities.webhooks import (
+    Formats,
+    WebhookDispatcher,
+    WebhookSecrets,
+    delete_old_deliveries,
+    standard,
+    webhook_capabilities,
+)
 from gateway.capability import Capability, CapabilitySet, Parts, catalogue
 from gateway.invoke import Invoker
 from gateway.kit.clock import Clock, utc_now
@@ -63,8 +73,12 @@ SETS: tuple[CapabilitySet, ...] = (
     event_capabilities,
     grant_capabilities,
     exchange_capabilities,
+    webhook_capabilities,
 )
 """Everything the platform can do."""
+
+FORMATS = Formats({"standard": standard})
+"""What a webhook delivery may look like."""
 
 _log = structlog.get_logger("platform")
 
@@ -77,6 +91,7 @@ class Outside:
     sms: Sms
     channels: Mapping[str, Channel] = field(default_factory=dict)
     """Channel name → how to reach an account of it unasked."""
+    webhooks: WebhookPost = field(default_factory=FakeWebhooks)
 
     @classmethod
     def nowhere(cls) -> Outside:
@@ -125,6 +140,10 @@ class Platform:
         self.parts.add(self.invoke)  # for capabilities that are many calls of others
         self.handlers: dict[str, Handler] = self._handlers()
         self._exchange()
+        self.webhooks = WebhookDispatcher(
+            self.store, self.feed, self.outside.webhooks, self.parts.get(Formats), self.parts.get(WebhookSecrets),
+            clock=clock, ids=self.ids, owner=self.ids(),
+        )  # fmt: skip
         work = settings.worker
         self._retry = retry or RetryPolicy(work.retry_first, work.retry_longest, work.attempts)
         self._tasks: list[asyncio.Task[None]] = []
@@ -135,12 +154,14 @@ class Platform:
         code_box = SecretBox(sealing.keys, sealing.current, purpose="tuila.code-message.v1")
         limits = self.settings.limits.codes
         code_sender = CodeSender(self.outside.sms, code_box, limits.lifetime, self.clock)
+        webhook_box = SecretBox(sealing.keys, sealing.current, purpose="tuila.webhook-secret.v1")
         return Parts(
             self.settings, self.store, self.vault, self.catalog, self.ranker, self.partners, code_sender,
             CodeRules(limits, keys.code_pepper, generate_code), issuer,
             TokenVerifier(issuer.jwks(), issuer=url, audience=url), PartnerRefs(self.store), self.feed,
             LiveGrants(self.store, self.clock),
             GrantRules(keys.phone_hash, self.settings.grant_ttl, self.settings.refresh_idle_ttl),
+            FORMATS, WebhookSecrets(webhook_box),
         )  # fmt: skip
 
     def _exchange(self) -> None:
@@ -161,8 +182,8 @@ class Platform:
         return {**fulfilment.handlers(), **sender.handlers(), **code_sender.handlers(), **ender.handlers()}
 
     async def start(self, *, work: bool = True) -> None:
-        """Read catalog and model, and keep both fresh; with `work`, also do what the outbox holds, number events and
-        seal the audit.
+        """Read catalog and model, and keep both fresh; with `work`, also do what the outbox holds, number events,
+        send webhooks and seal the audit.
         """
         await self.refresh()
         gc.collect()
@@ -171,6 +192,7 @@ class Platform:
         if work:
             self._tasks.append(asyncio.create_task(self.worker().run()))
             self._tasks.append(asyncio.create_task(self.sequencer.run()))
+            self._tasks.append(asyncio.create_task(self.webhooks.run()))
             self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
             self._tasks.append(asyncio.create_task(self._repeat(self.order_files.tidy, seconds=60)))
 
@@ -186,12 +208,13 @@ class Platform:
         await self.ranker.refresh(self.store)
 
     async def tidy(self) -> None:
-        """Seal the audit log; drop answers, events, codes and refresh tokens whose time is over."""
+        """Seal the audit log; drop answers, events, deliveries, codes and refresh tokens whose time is over."""
         await self.store.write(audit.seal)
         now = self.clock()
         await self.store.write(idempotency.delete_expired, now, 1000)
         await self.store.write(event_records.delete_old, now - event_records.KEPT_FOR, 1000)
         await self.store.write(delete_expired_grant_tokens, now, 1000)
+        await self.store.write(delete_old_deliveries, now - event_records.KEPT_FOR, 1000)
 
     async def _repeat(self, act: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:

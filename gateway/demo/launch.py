@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import ip_network
 from pathlib import Path
 
 from aiohttp import web
@@ -16,7 +17,7 @@ from adapters.boss import sandbox as boss_sandbox
 from adapters.sms import sandbox as sms_sandbox
 from adapters.wechat import sandbox as wechat_sandbox
 from adapters.wechat.platform.account import Account
-from config.settings import BossSettings, Settings, SmsSettings, WeChatSettings
+from config.settings import BossSettings, Settings, SmsSettings, WebhookSettings, WeChatSettings
 from gateway import migrations
 from gateway.app import Link, running
 from gateway.demo.load import Demo, load_demo
@@ -84,6 +85,8 @@ def _account(settings: Settings) -> Account:
 def _with_stand_ins(settings: Settings) -> Settings:
     host, account = settings.host, _account(settings)
     groups = {
+        # A receiver of webhooks that somebody tries out runs on this machine.
+        "webhooks": WebhookSettings(allowed_networks=(ip_network("127.0.0.0/8"), ip_network("::1/128"))),
         "boss": BossSettings(base_url=f"http://{host}:{BOSS_PORT}", api_key=SecretStr(_BOSS_KEY)),
         "sms": SmsSettings(base_url=f"http://{host}:{SMS_PORT}", api_key=SecretStr(_SMS_KEY)),
         "wechat": WeChatSettings(

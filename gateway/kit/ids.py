@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 
 from gateway.kit.clock import Clock, utc_now
 
 _VARIANT = {digit: "89ab"[number & 3] for number, digit in enumerate("0123456789abcdef")}
 """Any random digit with its two upper bits set to the variant of RFC 9562."""
+
+
+def first_id(at: datetime) -> str:
+    """A text that sorts before every id made at that time or later, and after those made before."""
+    tick = f"{int(at.timestamp() * 1000):012x}"
+    return f"{tick[:8]}-{tick[8:]}"
 
 
 class Ids:

@@ -13,21 +13,23 @@ from gateway.capabilities.events.repository import (
     newest_of,
     seq_of,
 )
-from gateway.capabilities.events.schemas import Event, EventPage, ListEvents
+from gateway.capabilities.events.schemas import Event, EventId, EventPage, ListEvents
 from gateway.capabilities.events.sequencer import Sequencer
 from gateway.capabilities.events.tables import events
-from gateway.capabilities.events.types import TypeFilter, wants
+from gateway.capabilities.events.types import TypeFilter, condition, wants
 
 __all__ = [
     "KEPT_FOR",
     "Event",
     "EventFeed",
+    "EventId",
     "EventNotFound",
     "EventPage",
     "ListEvents",
     "Sequencer",
     "StoredEvent",
     "TypeFilter",
+    "condition",
     "delete_old",
     "emit",
     "event_capabilities",

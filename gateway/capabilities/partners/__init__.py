@@ -9,6 +9,7 @@ from gateway.capabilities.partners.capability import (
 )
 from gateway.capabilities.partners.capability import partners as partner_capabilities
 from gateway.capabilities.partners.repository import Partner, Partners
+from gateway.capabilities.partners.tables import partners
 
 __all__ = [
     "CreatePartner",
@@ -19,4 +20,5 @@ __all__ = [
     "PartnerRef",
     "Partners",
     "partner_capabilities",
+    "partners",
 ]

@@ -1,0 +1,1 @@
+"""Webhooks on their way out: to addresses that others chose."""

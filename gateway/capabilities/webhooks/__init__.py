@@ -1,0 +1,19 @@
+"""Webhooks: a partner's events, sent to an address it names, signed, in order, at least once."""
+
+from gateway.capabilities.webhooks.capability import webhooks as webhook_capabilities
+from gateway.capabilities.webhooks.dispatcher import WebhookDispatcher
+from gateway.capabilities.webhooks.formats import Formats, Render, standard
+from gateway.capabilities.webhooks.repository import delete_old_deliveries
+from gateway.capabilities.webhooks.schemas import CreateWebhook
+from gateway.capabilities.webhooks.secrets import WebhookSecrets
+
+__all__ = [
+    "CreateWebhook",
+    "Formats",
+    "Render",
+    "WebhookDispatcher",
+    "WebhookSecrets",
+    "delete_old_deliveries",
+    "standard",
+    "webhook_capabilities",
+]
