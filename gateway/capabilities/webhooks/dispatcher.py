@@ -38,7 +38,7 @@ _AT_ONCE = 64
 _AT_ONCE_WHILE_FAILING = 4
 _CLAIMED_AT_ONCE = 50
 _LEASE = timedelta(seconds=30)
-_GATHER_SECONDS = 0.02
+_GATHER_SECONDS = 0.05
 """How long finished deliveries wait for others to be written with them."""
 
 _log = structlog.get_logger("webhooks")
