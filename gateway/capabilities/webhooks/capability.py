@@ -24,7 +24,6 @@ from gateway.capabilities.webhooks.schemas import (
     CreateWebhook,
     Deleted,
     DeliveryPage,
-    DeliveryView,
     EventSent,
     ListDeliveries,
     ListWebhooks,
@@ -222,7 +221,7 @@ async def list_deliveries(request: ListDeliveries, ctx: Context) -> DeliveryPage
         repository.list_deliveries, endpoint.id, request.state, request.cursor, request.limit + 1
     )
     page = found[: request.limit]
-    return DeliveryPage([DeliveryView(*one) for one in page], page[-1].event_id if len(found) > request.limit else None)
+    return DeliveryPage(page, page[-1].event if len(found) > request.limit else None)
 
 
 @webhooks.capability(

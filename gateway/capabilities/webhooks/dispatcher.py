@@ -210,8 +210,8 @@ class WebhookDispatcher:
         self._hold(held)
         async with self._books:
             waiting = await self._store.read(repository.count_pending, self._held) if self._held else {}
-            for endpoint_id, count in waiting.items():
-                await self._take_in_pending(self._held[endpoint_id], count)
+            for endpoint in [*self._held.values()]:
+                await self._take_in_pending(endpoint, waiting.get(endpoint.stored.id, 0))
 
     def _hold(self, endpoints: list[StoredEndpoint]) -> None:
         held: dict[str, _Endpoint] = {}
@@ -241,7 +241,7 @@ class WebhookDispatcher:
         return True
 
     async def _take_in_pending(self, endpoint: _Endpoint, count: int) -> None:
-        if count <= endpoint.queue.recorded and not endpoint.looks:
+        if count == 0 or (count <= endpoint.queue.recorded and not endpoint.looks):
             return
         endpoint.looks = False
         for event, attempts, next_at in await self._store.read(repository.list_pending, endpoint.stored.id, WINDOW):
@@ -410,7 +410,12 @@ class WebhookDispatcher:
                     endpoint.is_forgotten = True
                     self._held.pop(endpoint.stored.id, None)
                     self._disable(unit, endpoint.stored, endpoint.stopped)
-            await self._store.commit(unit)
+            try:
+                await self._store.commit(unit)
+            except Exception:
+                for endpoint in changed:  # its cursor would pass what was not written
+                    endpoint.is_forgotten = True
+                raise
 
     def _disable(self, unit: Unit, endpoint: StoredEndpoint, reason: str) -> None:
         now = self._clock()

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, fun
 
 from gateway.capabilities.events import StoredEvent, condition, events
 from gateway.capabilities.partners import partners
+from gateway.capabilities.webhooks.schemas import DeliveryView
 from gateway.capabilities.webhooks.tables import webhook_deliveries, webhook_endpoints
 from gateway.kit.ids import first_id
 
@@ -76,28 +77,12 @@ def count_endpoints(connection: Connection, partner_id: str) -> tuple[int, int]:
     return count, newest or 0
 
 
-class StoredDelivery(NamedTuple):
-    """One row of `webhook_deliveries`, as its owner may see it."""
-
-    event_id: str
-    type: str
-    state: str
-    attempts: int
-    at: datetime
-    tried_at: datetime | None
-    next_at: datetime | None
-    status_code: int | None
-    latency_ms: int | None
-    error: str | None
-    excerpt: str | None
-
-
-_DELIVERY = [webhook_deliveries.c[name] for name in StoredDelivery._fields]
+_DELIVERY = [webhook_deliveries.c["event_id" if name == "event" else name] for name in DeliveryView.__struct_fields__]
 
 
 def list_deliveries(
     connection: Connection, endpoint_id: str, state: str | None, cursor: str | None, limit: int
-) -> list[StoredDelivery]:
+) -> list[DeliveryView]:
     """Up to `limit` deliveries, newest event first, from the one before `cursor`."""
     query = select(*_DELIVERY).where(webhook_deliveries.c.endpoint_id == endpoint_id)
     if state is not None:
@@ -105,7 +90,7 @@ def list_deliveries(
     if cursor is not None:
         query = query.where(webhook_deliveries.c.event_id < cursor)
     query = query.order_by(webhook_deliveries.c.event_id.desc()).limit(limit)
-    return [StoredDelivery(*row) for row in connection.execute(query)]
+    return [DeliveryView(*row) for row in connection.execute(query)]
 
 
 def _wanted_by(endpoint_id: str, types: Sequence[str]) -> ColumnElement[bool]:
