@@ -9,14 +9,18 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
+import zeep
 from websockets.asyncio.client import connect
 
 from gateway.errors import GatewayError
 from gateway.invoke import Call
+from gateway.surfaces.soap.names import operation_name
 from tests.fixtures.rpc import Rpc
+from tests.gateway.surfaces.soap.soap_client import SoapClient, extra
 from tests.surfaces.cases import Speaker
 from tests.surfaces.stage import Ask, Outcome, Stage, refused
 
@@ -144,6 +148,47 @@ class Mcp:
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         async with self._stage.http.post(f"{self._stage.url}/mcp", json=message, headers=headers) as response:
             return await response.json()
+
+
+class Soap:
+    """An operation of the WSDL, called by zeep."""
+
+    speakers = EVERYBODY
+    by_proxy = False
+    capabilities: frozenset[str] | None = None
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._clients: dict[str, SoapClient] = {}
+
+    async def __call__(self, ask: Ask) -> Outcome:
+        client, operation = await self._client(ask), operation_name(ask.capability)
+        call = {} if ask.key is None else {"IdempotencyKey": ask.key}
+        if ask.speaker == "partner":
+            call["User"] = ask.user
+        try:
+            answer = await client(operation, call or None, **ask.fields)
+        except zeep.exceptions.Fault as fault:
+            problem = client.typed(operation, fault)
+            facts = {} if problem.extra is None else extra(problem)
+            return refused({"code": problem.code, "reason": facts["reason"][0] if "reason" in facts else None})
+        return Outcome("ok", _plain(zeep.helpers.serialize_object(answer)))
+
+    async def _client(self, ask: Ask) -> SoapClient:
+        who = "partner" if ask.speaker == "partner" else ask.account
+        if who not in self._clients:
+            token = self._stage.credentials(ask).get("Authorization", "").removeprefix("Bearer ") or None
+            self._clients[who] = await asyncio.to_thread(SoapClient, self._stage.url, "Soap12", token=token)
+        return self._clients[who]
+
+
+def _plain(value: Any) -> Any:
+    """What zeep read, in the form that JSON has."""
+    if isinstance(value, dict):
+        if value.keys() == {"item"}:
+            return [_plain(one) for one in value["item"]]
+        return {name: _plain(one) for name, one in value.items()}
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 class Tmf:
