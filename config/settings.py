@@ -117,10 +117,44 @@ class QuotaSettings(BaseModel):
     """Requests one partner may make in a second, unless its contract says otherwise."""
     partner_per_day: int = Field(default=1_000_000, ge=1)
     """Requests one partner may make in a day, unless its contract says otherwise."""
+    slowed_pct: int = Field(default=10, ge=1, le=100)
+    """What is left of its requests, in percent, to a partner that was slowed."""
     account_per_minute: int = Field(default=60, ge=1)
     """Requests one chat account or web session may make in a minute."""
     anonymous_per_minute: int = Field(default=60, ge=1)
     """Requests without a caller that one network address may make in a minute."""
+
+
+class RateLimits(BaseModel):
+    """Shares, 0 to 1, of a partner's orders beyond which they go wrong too often."""
+
+    model_config = _GROUP
+
+    failed: float = Field(default=0.3, gt=0, le=1)
+    """Refused by the back end, of those that were carried out or refused."""
+    unconfirmed: float = Field(default=0.6, gt=0, le=1)
+    """Without the subscriber's yes, of those that waited for one."""
+    complained: float = Field(default=0.02, gt=0, le=1)
+    """Complained about, of those that waited for a yes."""
+    ended_early: float = Field(default=0.3, gt=0, le=1)
+    """Unsubscribed soon after they began, of those that were carried out."""
+
+
+class WatchSettings(BaseModel):
+    """How partners' orders are watched."""
+
+    model_config = _GROUP
+
+    window: Seconds = timedelta(hours=24)
+    """How far back orders are judged, in whole hours."""
+    smallest_sample: int = Field(default=50, ge=1)
+    """Orders that must be seen before a rate is judged."""
+    early: Seconds = timedelta(days=7)
+    """A subscription that ends within this time ended early."""
+    slow: RateLimits = RateLimits()
+    """Limits that slow a partner."""
+    stop: RateLimits = RateLimits(failed=0.6, unconfirmed=0.9, complained=0.05, ended_early=0.6)
+    """Limits that stop its ordering."""
 
 
 class WebSocketLimits(BaseModel):
@@ -280,6 +314,8 @@ class Settings(BaseSettings):
     """Provisioning back end; its stand-in runs when not given."""
     limits: Limits = Limits()
     """Bounds on what comes in."""
+    watch: WatchSettings = WatchSettings()
+    """How partners' orders are watched."""
     worker: WorkerSettings = WorkerSettings()
     """How owed work is done."""
     exchange: ExchangeSettings = ExchangeSettings()

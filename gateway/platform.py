@@ -33,6 +33,7 @@ from gateway.capabilities.events import repository as event_records
 from gateway.capabilities.exchange import OrderFileFolder, OrderFileRunner, exchange_capabilities
 from gateway.capabilities.grants import GrantRules, LiveGrants, SignInEnder, grant_capabilities
 from gateway.capabilities.grants.repository import delete_expired as delete_expired_grant_tokens
+from gateway.capabilities.greylist import GreyList, greylist_capabilities
 from gateway.capabilities.offers.capability import offers as offer_capabilities
 from gateway.capabilities.offers.live import LiveCatalog
 from gateway.capabilities.orders import Fulfilment, PartnerRefs, order_capabilities, subscription_capabilities
@@ -41,6 +42,7 @@ from gateway.capabilities.recommendations.capability import recommendations as r
 from gateway.capabilities.recommendations.live import LiveRanker
 from gateway.capabilities.sessions import session_capabilities
 from gateway.capabilities.subjects import Subjects, SubscriberAccounts
+from gateway.capabilities.watch import Watch, watch_capabilities
 from gateway.capabilities.webhooks import (
     Formats,
     WebhookDispatcher,
@@ -72,6 +74,8 @@ SETS: tuple[CapabilitySet, ...] = (
     partner_capabilities,
     event_capabilities,
     grant_capabilities,
+    watch_capabilities,
+    greylist_capabilities,
     exchange_capabilities,
     webhook_capabilities,
 )
@@ -130,6 +134,7 @@ class Platform:
         self.partners = Partners(self.store, self.keys.signing_key_box(), clock)
         self.feed = EventFeed(self.store)
         self.sequencer = Sequencer(self.store, self.feed)
+        self.watch = Watch(self.store, settings.watch, clock, self.ids)
         self.capabilities: dict[str, Capability] = catalogue(*sets)
         self.parts = self._parts(generate_code)
         self.invoke = Invoker(
@@ -162,6 +167,7 @@ class Platform:
             LiveGrants(self.store, self.clock),
             GrantRules(keys.phone_hash, self.settings.grant_ttl, self.settings.refresh_idle_ttl),
             FORMATS, WebhookSecrets(webhook_box),
+            self.watch, GreyList(self.store),
         )  # fmt: skip
 
     def _exchange(self) -> None:
@@ -194,6 +200,7 @@ class Platform:
             self._tasks.append(asyncio.create_task(self.sequencer.run()))
             self._tasks.append(asyncio.create_task(self.webhooks.run()))
             self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
+            self._tasks.append(asyncio.create_task(self._repeat(self.watch.look, seconds=5)))
             self._tasks.append(asyncio.create_task(self._repeat(self.order_files.tidy, seconds=60)))
 
     def worker(self) -> OutboxWorker:

@@ -37,6 +37,9 @@ class PartnerQuotas(Protocol):
     async def quota(self, partner_id: str) -> tuple[int, int] | None:
         """(calls per second, calls per day), or None for the installation's usual ones."""
 
+    async def is_slowed(self, partner_id: str) -> bool:
+        """Whether only a part of that is left to the partner."""
+
 
 class CountedQuota:
     """Fixed windows: partners per second and day, accounts and sessions per minute. Operators are not counted."""
@@ -65,6 +68,8 @@ class CountedQuota:
         agreed = await self._partners.quota(partner_id)
         usual = (self._settings.partner_per_second, self._settings.partner_per_day)
         per_second, per_day = agreed or usual
+        if await self._partners.is_slowed(partner_id):
+            per_second, per_day = (max(1, calls * self._settings.slowed_pct // 100) for calls in (per_second, per_day))
         owner = f"partner:{partner_id}"
         burst = () if is_part else (await self._take(owner, second, "second", 1, per_second),)
         if any(window.is_over for window in burst):

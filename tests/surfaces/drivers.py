@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 import zeep
+import zeep.helpers
 from websockets.asyncio.client import connect
 
 from gateway.errors import GatewayError

@@ -132,7 +132,9 @@ class OrderFileRunner:
         unit = Unit()
         if calls:
             refs = {row.fields["partner_ref"] for row in rows if "partner_ref" in row.fields}
-            together = await self._invoke.together(list(calls.values()), PlaceMany.reading(file.partner_id, refs))
+            together = await self._invoke.together(
+                list(calls.values()), PlaceMany.reading(file.partner_id, refs, self._clock())
+            )
             outcomes |= dict(zip(calls, together.outcomes, strict=True))
             unit = together.context.unit
         told = [(row, outcomes[row.line]) for row in rows]

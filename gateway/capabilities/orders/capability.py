@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from auth.principal import partner_account
+from gateway.capabilities.greylist import GreyList
 from gateway.capabilities.orders import repository
 from gateway.capabilities.orders.errors import (
     NotCancellable,
     NotConfirmable,
     NotHeld,
     NotOrderable,
+    NumberOnHold,
     OfferUnknown,
     OrderAlreadyOpen,
+    OrderingStopped,
     OrderNotFound,
     PartnerRefTaken,
     TermNotOver,
@@ -31,6 +34,7 @@ from gateway.capabilities.orders.schemas import (
 )
 from gateway.capabilities.orders.states import CANCELLABLE, OrderState
 from gateway.capabilities.orders.views import order_view, subscription_view
+from gateway.capabilities.partners import Partners
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import MalformedRequest
 from gateway.store import Store
@@ -47,7 +51,16 @@ subscriptions = CapabilitySet("subscriptions")
     effect=Effect.WRITE,
     http="POST /v1/orders",
     title={"zh": "下单", "en": "Place an order"},
-    errors=(OfferUnknown, NotOrderable, NotHeld, TermNotOver, OrderAlreadyOpen, PartnerRefTaken),
+    errors=(
+        OfferUnknown,
+        NotOrderable,
+        NotHeld,
+        TermNotOver,
+        OrderAlreadyOpen,
+        PartnerRefTaken,
+        OrderingStopped,
+        NumberOnHold,
+    ),
     examples=(PlaceOrder("TM-MUSIC-10"),),
 )
 async def place(request: PlaceOrder, ctx: Context) -> Order:
@@ -213,7 +226,15 @@ async def _found(request: PlaceOrder, ctx: Context) -> Found:
     same_ref = None
     if request.partner_ref is not None and ctx.principal.kind == "partner":
         same_ref = await ctx.part(PartnerRefs).get(ctx.principal.id, request.partner_ref)
-    return Found(open_order, held, same_ref)
+    return Found(
+        open_order, held, same_ref, await _is_stopped(ctx), await ctx.part(GreyList).holds(subject.id, ctx.now)
+    )
+
+
+async def _is_stopped(ctx: Context) -> bool:
+    partner_id = ctx.principal.partner_id
+    partner = None if partner_id is None else await ctx.part(Partners).get(partner_id)
+    return partner is not None and partner.standing == "stopped"
 
 
 async def _visible(order_id: str, ctx: Context) -> StoredOrder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.errors import Conflict, NotFound
+from gateway.errors import Conflict, Forbidden, NotFound
 
 
 class OrderNotFound(NotFound):
@@ -66,3 +66,20 @@ class NotCancellable(Conflict):
 
     code = "not-cancellable"
     title = {"zh": "订单已不能取消", "en": "The order cannot be cancelled any more"}
+
+
+class OrderingStopped(Forbidden):
+    """The partner's ordering was stopped; its event feed says why."""
+
+    code = "ordering-stopped"
+    title = {"zh": "该合作方的下单已被停止", "en": "The partner's ordering was stopped"}
+
+
+class NumberOnHold(Conflict):
+    """No partner may push orders for this number now; its holder can order in person."""
+
+    code = "number-on-hold"
+    title = {
+        "zh": "该号码暂不接受合作方下单，请用户本人办理",
+        "en": "This number takes no pushed orders now; its holder can order in person",
+    }

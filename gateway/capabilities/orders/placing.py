@@ -12,8 +12,10 @@ from gateway.capabilities.offers import LiveCatalog, Offer, why_not
 from gateway.capabilities.orders.errors import (
     NotHeld,
     NotOrderable,
+    NumberOnHold,
     OfferUnknown,
     OrderAlreadyOpen,
+    OrderingStopped,
     PartnerRefTaken,
     TermNotOver,
 )
@@ -45,6 +47,10 @@ class Found(NamedTuple):
     """The subscription to the offer in force; looked for where something is to end."""
     same_ref: str | None = None
     """The partner's order that its own number names already."""
+    stopped: bool = False
+    """Whether the ordering of the partner that the order comes through was stopped."""
+    number_held: bool = False
+    """Whether the subscriber's number is on the grey list."""
 
 
 def offer_of(code: str, ctx: Context) -> Offer:
@@ -61,6 +67,10 @@ def offer_of(code: str, ctx: Context) -> Offer:
 
 def take_down(request: PlaceOrder, found: Found, ctx: Context) -> StoredOrder:
     """Record the order on the unit, with what it owes; or raise one of the errors that `orders.place` declares."""
+    if found.stopped:
+        raise OrderingStopped
+    if found.number_held and ctx.principal.kind == "partner":
+        raise NumberOnHold
     offer = offer_of(request.offer, ctx)
     if request.partner_ref is not None:
         _refuse_ref(found, ctx)
@@ -70,7 +80,9 @@ def take_down(request: PlaceOrder, found: Found, ctx: Context) -> StoredOrder:
         _refuse_unsubscribable(offer, found.held, ctx)
     else:
         refuse_ineligible(offer, ctx, besides=None)
-    waits = ctx.principal.kind == "partner" or request.action == "unsubscribe" or offer.price_fen > 0
+    waits = (
+        ctx.principal.kind == "partner" or request.action == "unsubscribe" or offer.price_fen > 0 or found.number_held
+    )
     state = OrderState.AWAITING_CONFIRMATION if waits else OrderState.ACCEPTED
     order = _new_order(request, offer, state, ctx)
     ctx.unit.insert(orders, **order._asdict())

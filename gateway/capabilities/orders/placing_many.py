@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection
 
+from gateway.capabilities.greylist import list_held
 from gateway.capabilities.orders.placing import Found, take_down
 from gateway.capabilities.orders.repository import Held, list_all_held, list_all_open, used_refs
 from gateway.capabilities.orders.schemas import Order, PlaceOrder
 from gateway.capabilities.orders.views import order_view
+from gateway.capabilities.partners import standing_of
 from gateway.capability import Context
 from gateway.invoke import ReadFacts
 
@@ -19,15 +22,20 @@ class PlaceMany:
     """Decides like `orders.place`; each order counts among the facts of the next."""
 
     def __init__(
-        self, open_orders: dict[tuple[int, str, str], str], held: dict[tuple[int, str], Held], refs: dict[str, str]
-    ) -> None:
-        """`refs`: the partner's own number → the order that uses it up."""
+        self, open_orders: dict[tuple[int, str, str], str], held: dict[tuple[int, str], Held], refs: dict[str, str], *,
+        stopped: bool, held_numbers: Collection[int],
+    ) -> None:  # fmt: skip
+        """`refs`: the partner's own number → the order that uses it up; `stopped`: whether the partner's ordering is;
+        `held_numbers`: the subscribers whose numbers are on the grey list.
+        """
+        self._stopped = stopped
+        self._held_numbers = held_numbers
         self._open = open_orders
         self._held = held
         self._refs = refs
 
     @classmethod
-    def reading(cls, partner_id: str, refs: Collection[str]) -> ReadFacts:
+    def reading(cls, partner_id: str, refs: Collection[str], now: datetime) -> ReadFacts:
         """For requests of a partner that bear these numbers of its own."""
 
         def read(connection: Connection, subscribers: Collection[int]) -> PlaceMany:
@@ -35,6 +43,8 @@ class PlaceMany:
                 list_all_open(connection, subscribers),
                 list_all_held(connection, subscribers),
                 used_refs(connection, partner_id, refs) if refs else {},
+                stopped=standing_of(connection, partner_id) == "stopped",
+                held_numbers=list_held(connection, subscribers, now),
             )
 
         return read
@@ -45,6 +55,8 @@ class PlaceMany:
             self._open.get((subject.id, request.offer, request.action)),
             self._held.get((subject.id, request.offer)),
             None if ref is None else self._refs.get(ref),
+            self._stopped,
+            subject.id in self._held_numbers,
         )
         order = take_down(request, found, ctx)
         self._open[subject.id, order.offer_code, order.action] = order.id

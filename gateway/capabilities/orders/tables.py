@@ -94,6 +94,8 @@ subscriptions = Table(
     Column("ended_at", Instant),
 )
 _held = subscriptions.c.ended_at.is_(None)
+_ended = subscriptions.c.ended_at.is_not(None)
+Index("ix_subscriptions_ended_at", subscriptions.c.ended_at, sqlite_where=_ended, postgresql_where=_ended)
 Index(
     "uq_subscriptions_held", subscriptions.c.subscriber_id, subscriptions.c.offer_code,
     unique=True, sqlite_where=_held, postgresql_where=_held,

@@ -35,6 +35,8 @@ class Partner(msgspec.Struct, frozen=True):
     per_day: int | None
     """Calls of its contract; None: the installation's usual ones."""
     suspended: bool
+    standing: str
+    """`normal`, `slowed` (a part of its quota is left) or `stopped` (it places no orders)."""
     secrets: tuple[StoredSecret, ...]
 
 
@@ -70,10 +72,20 @@ class Partners:
             return None
         return partner.per_second, partner.per_day
 
+    async def is_slowed(self, partner_id: str) -> bool:
+        """Whether only a part of its quota is left to the partner."""
+        partner = await self.get(partner_id)
+        return partner is not None and partner.standing == "slowed"
+
     def signing_keys(self, partner: Partner) -> list[bytes]:
         """The keys that its signed requests may be signed with now, newest first."""
         live = client_secret.live(partner.secrets, self._clock())
         return [client_secret.unseal_signing_key(secret, partner_id=partner.id, box=self.box) for secret in live]
+
+
+def standing_of(connection: Connection, partner_id: str) -> str | None:
+    """The partner's standing: `normal`, `slowed` or `stopped`."""
+    return connection.scalar(select(partner_rows.c.standing).where(partner_rows.c.id == partner_id))
 
 
 def _fetch(connection: Connection, partner_id: str) -> Partner | None:
@@ -91,6 +103,7 @@ def _fetch(connection: Connection, partner_id: str) -> Partner | None:
         per_second=row.per_second,
         per_day=row.per_day,
         suspended=row.suspended,
+        standing=row.standing,
         secrets=tuple(
             StoredSecret(one.id, one.digest, one.sealed_signing_key, one.created_at, one.ends_at) for one in secrets
         ),

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, false
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    false,
+    literal_column,
+)
 
 from gateway.store import Instant, metadata
 
@@ -19,8 +31,16 @@ partners = Table(
     Column("per_second", Integer),
     Column("per_day", Integer),
     Column("suspended", Boolean, nullable=False),
+    # normal, slowed or stopped: see gateway.capabilities.watch
+    Column("standing", String(10), nullable=False, server_default="normal"),
     Column("created_at", Instant, nullable=False),
 )
+out_of_normal = partners.c.standing != literal_column("'normal'")
+"""Written out in SQL, so that the database sees that a query asks for just the rows of the partial index."""
+Index(
+    "ix_partners_standing", partners.c.standing, partners.c.id,
+    sqlite_where=out_of_normal, postgresql_where=out_of_normal,
+)  # fmt: skip
 
 partner_secrets = Table(
     "partner_secrets",
