@@ -6,10 +6,13 @@ nobody backed up. There the keys are given, or `KeyRing.create` is run on purpos
 
 import base64
 import binascii
+import contextlib
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from joserfc.jwk import ECKey
 from pydantic import SecretStr
 
 from auth.client_secret import signing_key_box
+from auth.key_rotation import KeyTimes, RotationUnderWay, in_use, replaced, rotated
 from auth.phone_number import PhoneVault
 from auth.secret_box import Entropy, SecretBox
 from auth.tokens import generate_signing_key, read_signing_keys
@@ -64,7 +68,9 @@ class KeyRing:
         self.phone_hash: bytes = _single("phone_hash", texts["phone_hash"])
         self.code_pepper: bytes = _single("code_pepper", texts["code_pepper"])
         try:
-            self.token_signing: tuple[ECKey, ...] = read_signing_keys(json.loads(texts["token_signing"]))
+            key_set = json.loads(texts["token_signing"])
+            self.token_signing: tuple[ECKey, ...] = read_signing_keys(key_set)
+            self._times = msgspec.convert(key_set.get("times", {}), dict[str, KeyTimes])
         except ValueError as error:
             raise KeysRefused(f"token_signing: {error}") from None
 
@@ -109,6 +115,38 @@ class KeyRing:
             raise KeysRefused(f"{path} exists; a lost key is lost data, so it is not overwritten")
         return cls.load_or_create(path, environment=environment)
 
+    @classmethod
+    def rotate_token_signing(
+        cls, path: Path, now: datetime, *, tokens_last: timedelta, compromised: bool = False,
+        entropy: Entropy = secrets.token_bytes,
+    ) -> Mapping[str, KeyTimes]:  # fmt: skip
+        """Write a new token signing key into the key file, and when each is used; the timetable by key id.
+
+        With `compromised` the new key is the only one at once.
+
+        Raises:
+            KeysRefused: there is no file, it cannot be read, or the last rotation is still under way.
+        """
+        if not path.exists():
+            raise KeysRefused(f"{path} does not exist: keys given by the settings are changed there")
+        with _alone(path.parent):
+            kept = _read(path)
+            keys = read_signing_keys(kept.token_signing)
+            times = msgspec.convert(kept.token_signing.get("times", {}), dict[str, KeyTimes])
+            new = generate_signing_key(f"sig-{entropy(4).hex()}")
+            try:
+                keys, later = replaced(new, now) if compromised else rotated(keys, times, new, now, tokens_last)
+            except RotationUnderWay:
+                raise KeysRefused("the last new key does not sign yet: try again in ten minutes") from None
+            texts = {"keys": [key.as_dict(private=True) for key in keys], "times": msgspec.to_builtins(later)}
+            draft = _draft(path, msgspec.structs.replace(kept, token_signing=texts))
+            draft.rename(path)
+        return later
+
+    def signing_keys(self, now: datetime) -> tuple[ECKey, ...]:
+        """The token signing keys in use, the one that signs first."""
+        return in_use(self.token_signing, self._times, now)
+
     def phone_vault(self, entropy: Entropy = secrets.token_bytes) -> PhoneVault:
         """What encrypts and hashes phone numbers."""
         keys = self.phone_encryption
@@ -146,19 +184,36 @@ def _fresh(environment: str, entropy: Entropy) -> _KeyFile:
 def _write_once(path: Path, content: _KeyFile) -> bool:
     """Write the whole file or, if somebody was first, nothing; whether it was written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = _draft(path, content)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
         os.link(draft, path)  # fails if the file is there, so a reader finds a whole file or none
     except FileExistsError:
         return False
     finally:
         draft.unlink()
     return True
+
+
+def _draft(path: Path, content: _KeyFile) -> Path:
+    """The whole file, safely on the disk, beside the place where it will be."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Whoever changes keys in this folder waits for the other."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> _KeyFile:

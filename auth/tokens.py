@@ -143,11 +143,7 @@ def _user_of(principal: Principal) -> str | None:
 
 
 class TokenIssuer:
-    """Signs tokens with the first of its keys and publishes all of them.
-
-    To rotate, publish the new key behind the current one, wait until verifiers have read it, put it first, and drop
-    the old one when its last token has expired.
-    """
+    """Signs tokens with the first of its keys and publishes all of them. auth.key_rotation says when which is first."""
 
     def __init__(self, keys: Sequence[ECKey], *, issuer: str, audience: str) -> None:
         self._keys = tuple(keys)
@@ -186,6 +182,12 @@ class TokenIssuer:
         header = {"alg": _ALGORITHM, "kid": self._keys[0].kid, "typ": type_}
         return jwt.encode(header, dict(claims), self._keys[0], algorithms=[_ALGORITHM])
 
+    def use(self, keys: Sequence[ECKey]) -> bool:
+        """Sign with the first of these from now on and publish all of them; whether that changes anything."""
+        changed = [key.kid for key in keys] != [key.kid for key in self._keys]
+        self._keys = tuple(keys)
+        return changed
+
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JSON Web Key Set (RFC 7517), fit to publish."""
         return {"keys": [key.as_dict(private=False) for key in self._keys]}
@@ -200,11 +202,16 @@ class TokenVerifier:
 
     def __init__(self, jwks: Mapping[str, Any], *, issuer: str, audience: str, remembered: int = 10_000) -> None:
         """`jwks` holds the public keys that are trusted, as `TokenIssuer.jwks` gives them."""
-        self._keys = KeySet([ECKey.import_key(dict(key)) for key in jwks["keys"]])
+        self._known: OrderedDict[bytes, Claims] = OrderedDict()
+        self.trust(jwks)
         self._issuer = issuer
         self._audience = audience
         self._room = remembered
-        self._known: OrderedDict[bytes, Claims] = OrderedDict()
+
+    def trust(self, jwks: Mapping[str, Any]) -> None:
+        """Trust these public keys from now on, and no others."""
+        self._keys = KeySet([ECKey.import_key(dict(key)) for key in jwks["keys"]])
+        self._known.clear()
 
     def verify(self, token: str, now: datetime) -> Claims:
         """The claims of a good token.

@@ -25,6 +25,7 @@ from gateway.commands import data
 from gateway.demo.launch import PortTaken, launch
 from gateway.errors import GatewayError
 from gateway.invoke import Call
+from gateway.kit.clock import utc_now
 from gateway.store import open_store, outbox
 from gateway.store.outbox import DeadLetter
 
@@ -256,6 +257,25 @@ def keys_create() -> None:
     _out.print(
         f"made {settings.key_file}: back it up; without it phone numbers cannot be read", markup=False, soft_wrap=True
     )
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    compromised: Annotated[
+        bool, typer.Option(help="Others know the old key: use only the new one, at once. Every token ends.")
+    ] = False,
+) -> None:
+    """Change the token signing key in the key file; running processes take it over, and tokens given out stay good."""
+    settings = _settings()
+    if settings.keys.token_signing is not None:
+        _fail("the token signing keys are given by the settings: put the new one first there")
+    last = max(settings.partner_token_ttl, settings.session_token_ttl)
+    now = utc_now()
+    times = KeyRing.rotate_token_signing(settings.key_file, now, tokens_last=last, compromised=compromised)
+    for key_id, one in times.items():
+        ends = "" if one.ends_at is None else f", ends at {one.ends_at:%Y-%m-%dT%H:%M:%SZ}"
+        starts = "now" if one.signs_from <= now else f"from {one.signs_from:%Y-%m-%dT%H:%M:%SZ}"
+        _out.print(f"{key_id} signs {starts}{ends}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ from gateway.kit.clock import Clock, utc_now
 from gateway.kit.ids import Ids
 from gateway.messages import Channel, Sender
 from gateway.quota import CountedQuota
+from gateway.signing_keys import LiveSigningKeys
 from gateway.store import Store, StoreUnavailable, open_store
 from gateway.store.hot import HotState, open_hot_state
 from gateway.store.outbox import Handler, OutboxWorker, RetryPolicy
@@ -137,6 +138,9 @@ class Platform:
         self.watch = Watch(self.store, settings.watch, clock, self.ids)
         self.capabilities: dict[str, Capability] = catalogue(*sets)
         self.parts = self._parts(generate_code)
+        self.signing_keys = LiveSigningKeys(
+            settings, self.keys, self.parts.get(TokenIssuer), self.parts.get(TokenVerifier), clock
+        )
         self.invoke = Invoker(
             self.capabilities, store=self.store, subjects=Subjects(self.store, clock),
             quota=CountedQuota(self.hot, settings.limits.quotas, self.partners), parts=self.parts, clock=clock,
@@ -155,7 +159,7 @@ class Platform:
 
     def _parts(self, generate_code: Callable[[], str]) -> Parts:
         url, keys, sealing = self.settings.public_url, self.keys, self.keys.sealing
-        issuer = TokenIssuer(keys.token_signing, issuer=url, audience=url)
+        issuer = TokenIssuer(keys.signing_keys(self.clock()), issuer=url, audience=url)
         code_box = SecretBox(sealing.keys, sealing.current, purpose="tuila.code-message.v1")
         limits = self.settings.limits.codes
         code_sender = CodeSender(self.outside.sms, code_box, limits.lifetime, self.clock)
@@ -210,7 +214,8 @@ class Platform:
         )
 
     async def refresh(self) -> None:
-        """Take over a changed catalog or model."""
+        """Take over a changed catalog, model or signing key."""
+        await self.signing_keys.refresh()
         await self.catalog.refresh(self.store)
         await self.ranker.refresh(self.store)
 
