@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, insert, select, update
 
+from auth import redirect_uri
 from auth.phone_number import PhoneVault
 from auth.principal import Principal, partner_account
 from gateway.bulk import past_id, put_completed, put_past_orders, put_profiles, put_subscribers, subscriber_ids, upsert
@@ -44,7 +45,15 @@ APP = "demo-app"
 APP_USERS = 200
 CREDENTIALS_FILE = "demo-credentials.json"
 
-_APP_SCOPES = ["offers:*", "recommendations:*", "orders:*", "subscriptions:*", "bindings:*", "consents:*"]
+_APP_SCOPES = [
+    "offers:*",
+    "recommendations:*",
+    "orders:*",
+    "subscriptions:*",
+    "bindings:*",
+    "consents:*",
+    "phone:masked",
+]
 _PORTAL_SCOPES = ["recommendations:*", "orders:*", "subscriptions:*", "bindings:*", "consents:*"]
 _OPERATOR = Principal("operator", "demo", frozenset({"*"}))
 
@@ -132,7 +141,11 @@ async def ensure_portal(platform: Platform) -> None:
 async def ensure_app(platform: Platform) -> Path:
     """The file of `demo-app`'s credentials; where it was lost, with a new secret. Only its owner may read it."""
     path = platform.settings.data_dir / CREDENTIALS_FILE
-    asked: dict[str, Any] = {"id": APP, "name": "Demo app", "scopes": _APP_SCOPES}
+    back = f"{platform.settings.public_url}/portal"
+    asked: dict[str, Any] = {
+        "id": APP, "name": "Demo app", "scopes": _APP_SCOPES,
+        "redirect_uris": [back] if redirect_uri.refusal(back) is None else [],
+    }  # fmt: skip
     try:
         made = await platform.invoke(Call("partners.create", _OPERATOR, asked, channel="demo"))
     except PartnerExists:
