@@ -136,7 +136,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     openrpc.mount(app, methods)
     websocket.mount(app, platform, authentication, methods)
     oauth_metadata.mount(app, parts)
-    oauth_token.mount(app, parts, platform.invoke, platform.hot, platform.clock, platform.ids)
+    oauth_token.mount(app, parts, platform.invoke, authentication, platform.hot, platform.clock, platform.ids)
     oauth_authorize.mount(app, platform, page, language)
     health.mount(app, platform, VERSION)
     order_files.mount(app, platform, authentication)

@@ -15,12 +15,14 @@ from auth.policy import covers
 from auth.principal import Principal
 from auth.tokens import TokenIssuer
 from config.settings import Settings
+from gateway.authentication import Authentication
 from gateway.capabilities.partners import Partner, Partners
 from gateway.capability import Parts
 from gateway.errors import GatewayError
 from gateway.invoke import Call, Invoker
 from gateway.kit.clock import Clock
 from gateway.store.hot import HotState
+from gateway.surfaces import rest
 from gateway.surfaces.oauth_client import ClientAuthentication
 from gateway.surfaces.oauth_http import OAuthRefused, form_of, given
 from gateway.surfaces.rest import Server
@@ -103,9 +105,9 @@ def _own_scopes(partner: Partner, asked: str | None) -> frozenset[str]:
 
 
 def mount(
-    app: Server, parts: Parts, invoke: Invoker, hot: HotState, clock: Clock, ids: Callable[[], str]
+    app: Server, parts: Parts, invoke: Invoker, authentication: Authentication, hot: HotState, clock: Clock, ids: Callable[[], str]
 ) -> None:  # fmt: skip
-    """Serve the token, revocation and introspection endpoints."""
+    """Serve the token, revocation and introspection endpoints, and userinfo to who asks by POST (OIDC Core §5.3.1)."""
     clients = ClientAuthentication(parts.get(Partners), hot, clock)
     endpoints = TokenEndpoints(parts, invoke, clock, ids)
 
@@ -120,6 +122,8 @@ def mount(
 
         return answer
 
+    userinfo = rest.handler(invoke.capabilities["grants.userinfo"], invoke, authentication)
+    app.add_route(userinfo, "/oauth/userinfo", methods=["POST"], name="oauth_userinfo_post")
     app.add_route(serve(endpoints.token), "/oauth/token", methods=["POST"], name="oauth_token")
     app.add_route(serve(endpoints.revoke), "/oauth/revoke", methods=["POST"], name="oauth_revoke")
     app.add_route(serve(endpoints.introspect), "/oauth/introspect", methods=["POST"], name="oauth_introspect")

@@ -48,7 +48,7 @@ def mount(app: Server, capabilities: Mapping[str, Capability], invoke: Invoker, 
     for capability in capabilities.values():
         path = _FIELD.sub(r"<\1:str>", capability.path)
         app.add_route(
-            _handler(capability, invoke, authentication),
+            handler(capability, invoke, authentication),
             path,
             methods=[capability.method],
             name=_route_name(capability),
@@ -63,9 +63,10 @@ def _route_name(capability: Capability) -> str:
     return capability.name.replace(".", "_")
 
 
-def _handler(
+def handler(
     capability: Capability, invoke: Invoker, authentication: Authentication
 ) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
+    """What answers requests for a capability."""
     reads_body = capability.method not in ("GET", "DELETE")
     versioned = capability.versioned
 

@@ -20,6 +20,8 @@ async def test_a_whole_sign_in_gives_tokens_for_one_account_and_what_was_ticked(
     token = await sign_in.fetch(client, answer)
     assert token["scope"] == "openid orders:read phone:masked" and token["token_type"] == "Bearer"
     who = (await sign_in.get("/oauth/userinfo", token["access_token"])).json()
+    bearer = {"Authorization": f"Bearer {token['access_token']}"}
+    assert (await sign_in.browser.http.post("/oauth/userinfo", headers=bearer)).json() == who
     keys = KeySet.import_key_set((await sign_in.browser.http.get("/.well-known/jwks.json")).json())
     claims = jwt.decode(token["id_token"], keys, algorithms=["ES256"]).claims
     assert who == {"sub": claims["sub"], "phone_number_masked": "138****1111"}
