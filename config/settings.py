@@ -87,6 +87,42 @@ class BossSettings(BaseModel):
     """Longest wait for one answer of the BOSS; after it the order's outcome is unknown and is asked for."""
 
 
+class CamaraSettings(BaseModel):
+    """The operator's CAMARA gateway, which knows of numbers and SIM cards that changed hands."""
+
+    model_config = _GROUP
+
+    base_url: str
+    """Address below which the APIs are published."""
+    token_url: str
+    """Address of the token endpoint, for client credentials."""
+    client_id: str
+    """Client id that the gateway gave this installation."""
+    client_secret: SecretStr
+    """Its secret."""
+    number_recycling: str = "number-recycling/v0.1"
+    """Path of the Number Recycling API, with its version."""
+    sim_swap: str = "sim-swap/v2"
+    """Path of the SIM Swap API, with its version."""
+    timeout: Seconds = timedelta(seconds=5)
+    """Longest wait for one answer of the gateway."""
+
+
+class NumberCheckSettings(BaseModel):
+    """When numbers are checked for having changed hands, where there is a CAMARA gateway."""
+
+    model_config = _GROUP
+
+    fresh_for: Seconds = timedelta(hours=24)
+    """How long an answer holds for further orders of the same subscriber."""
+    unchecked_after: Seconds | None = None
+    """An order that costs and gets no answer goes on unchecked after this time; it waits on where none is given."""
+    sweep_every: Seconds = timedelta(days=7)
+    """Every bound number is checked about so often."""
+    sweep_per_minute: int = Field(default=60, ge=1, le=600)
+    """Numbers checked in a minute by the sweep, at most."""
+
+
 class CodeLimits(BaseModel):
     """How one-time codes may be asked for and tried."""
 
@@ -312,6 +348,10 @@ class Settings(BaseSettings):
     """SMS network; its stand-in runs when not given."""
     boss: BossSettings | None = None
     """Provisioning back end; its stand-in runs when not given."""
+    camara: CamaraSettings | None = None
+    """CAMARA gateway; numbers are not checked when not given."""
+    number_checks: NumberCheckSettings = NumberCheckSettings()
+    """When numbers are checked."""
     limits: Limits = Limits()
     """Bounds on what comes in."""
     watch: WatchSettings = WatchSettings()

@@ -16,6 +16,8 @@ import structlog
 from adapters.boss.client import BossClient
 from adapters.boss.fake import FakeBoss
 from adapters.boss.protocol import Boss
+from adapters.camara.client import CamaraClient
+from adapters.camara.protocol import NumberWatch
 from adapters.errors import UpstreamError
 from adapters.sms.client import SmsClient
 from adapters.sms.fake import FakeSms
@@ -86,7 +88,8 @@ async def open_platform(settings: Settings) -> AsyncIterator[tuple[Platform, WeC
         channels: dict[str, Channel] = {"sms": SmsChannel(sms)}
         if api is not None:
             channels["wechat"] = WeChatChannel(api, hot)
-        platform = Platform(settings, Outside(_boss(settings, session), sms, channels, webhooks), hot=hot)
+        outside = Outside(_boss(settings, session), sms, channels, webhooks, _numbers(settings, session))
+        platform = Platform(settings, outside, hot=hot)
         callbacks = wechat_callbacks(platform)
         pushing = None if api is None else asyncio.create_task(_push_menu(api, settings))
         try:
@@ -175,6 +178,17 @@ def _sms(settings: Settings, session: aiohttp.ClientSession) -> Sms:
         _log.warning("no sms configured: messages go to a fake in memory")
         return FakeSms()
     return SmsClient(session, group.base_url, group.api_key.get_secret_value(), timeout=group.timeout)
+
+
+def _numbers(settings: Settings, session: aiohttp.ClientSession) -> NumberWatch | None:
+    group = settings.camara
+    if group is None:
+        _log.warning("no camara configured: numbers that changed hands are not noticed")
+        return None
+    return CamaraClient(
+        session, group.base_url, group.token_url, group.client_id, group.client_secret.get_secret_value(),
+        number_recycling=group.number_recycling, sim_swap=group.sim_swap, timeout=group.timeout,
+    )  # fmt: skip
 
 
 def _wechat(settings: Settings, session: aiohttp.ClientSession, hot: HotState) -> WeChatClient | None:

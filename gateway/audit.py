@@ -6,7 +6,8 @@ hash of the one before, so that no row can be altered, taken out or slipped in u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -82,6 +83,18 @@ def record_call(unit: Unit, capability: str, context: Context, outcome: str) -> 
         detail=msgspec.json.encode(context.audit_detail).decode() if context.audit_detail else _NO_DETAIL,
         block=None,
     )
+
+
+def record_act(
+    unit: Unit, name: str, outcome: str, *, id: str, at: datetime, account: str | None, subscriber_id: int | None,
+    detail: Mapping[str, str],
+) -> None:  # fmt: skip
+    """Note what the platform did by itself, with the transaction of what it did."""
+    unit.insert(
+        audit_rows,
+        id=id, at=at, principal="platform:", capability=name, account=account, subscriber_id=subscriber_id,
+        channel="platform", outcome=outcome, trace_id=id, detail=msgspec.json.encode(detail).decode(), block=None,
+    )  # fmt: skip
 
 
 def seal(connection: Connection) -> int:

@@ -14,6 +14,7 @@ import structlog
 
 from adapters.boss.fake import FakeBoss
 from adapters.boss.protocol import Boss
+from adapters.camara.protocol import NumberWatch
 from adapters.sms.fake import FakeSms
 from adapters.sms.protocol import Sms
 from adapters.webhooks.fake import FakeWebhooks
@@ -34,6 +35,8 @@ from gateway.capabilities.exchange import OrderFileFolder, OrderFileRunner, exch
 from gateway.capabilities.grants import GrantRules, LiveGrants, SignInEnder, grant_capabilities
 from gateway.capabilities.grants.repository import delete_expired as delete_expired_grant_tokens
 from gateway.capabilities.greylist import GreyList, greylist_capabilities
+from gateway.capabilities.numbers import NumberChecks, NumberSweep
+from gateway.capabilities.numbers.sweeping import EVERY as SWEEP_EVERY
 from gateway.capabilities.offers.capability import offers as offer_capabilities
 from gateway.capabilities.offers.live import LiveCatalog
 from gateway.capabilities.orders import Fulfilment, PartnerRefs, order_capabilities, subscription_capabilities
@@ -97,6 +100,8 @@ class Outside:
     channels: Mapping[str, Channel] = field(default_factory=dict)
     """Channel name → how to reach an account of it unasked."""
     webhooks: WebhookPost = field(default_factory=FakeWebhooks)
+    numbers: NumberWatch | None = None
+    """Who knows of numbers that changed hands; None: nothing is checked."""
 
     @classmethod
     def nowhere(cls) -> Outside:
@@ -183,7 +188,15 @@ class Platform:
         self.handlers.update(self.order_files.handlers())
 
     def _handlers(self) -> dict[str, Handler]:
-        fulfilment = Fulfilment(self.store, self.outside.boss, self.catalog, self.vault, clock=self.clock, ids=self.ids)
+        rules = self.settings.number_checks
+        checks = NumberChecks(
+            self.store, self.outside.numbers, self.vault, rules, clock=self.clock, ids=self.ids, chance=random.random
+        )
+        self.number_sweep = NumberSweep(self.store, self.hot, checks, rules, self.clock)
+        fulfilment = Fulfilment(
+            self.store, self.outside.boss, self.catalog, self.vault,
+            clears=checks.clears, clock=self.clock, ids=self.ids,
+        )  # fmt: skip
         sender = Sender(
             self.outside.channels, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale
         )
@@ -206,6 +219,8 @@ class Platform:
             self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
             self._tasks.append(asyncio.create_task(self._repeat(self.watch.look, seconds=5)))
             self._tasks.append(asyncio.create_task(self._repeat(self.order_files.tidy, seconds=60)))
+            if self.outside.numbers is not None:
+                self._tasks.append(asyncio.create_task(self._repeat(self.number_sweep.sweep, seconds=SWEEP_EVERY)))
 
     def worker(self) -> OutboxWorker:
         """A worker over every kind of owed work."""
@@ -228,7 +243,7 @@ class Platform:
         await self.store.write(delete_expired_grant_tokens, now, 1000)
         await self.store.write(delete_old_deliveries, now - event_records.KEPT_FOR, 1000)
 
-    async def _repeat(self, act: Callable[[], Awaitable[None]], seconds: float) -> None:
+    async def _repeat(self, act: Callable[[], Awaitable[object]], seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
             try:

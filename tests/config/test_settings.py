@@ -66,7 +66,9 @@ def test_each_field_has_a_one_line_description() -> None:
 
 def test_the_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in re.findall(r"^#(TUILA_\w+)=(.+)$", EXAMPLE.read_text("utf-8"), re.MULTILINE):
-        if not name.startswith(("TUILA_CONFIG", "TUILA_REDIS", "TUILA_WECHAT", "TUILA_SMS", "TUILA_BOSS")):
+        if not name.startswith(
+            ("TUILA_CONFIG", "TUILA_REDIS", "TUILA_WECHAT", "TUILA_SMS", "TUILA_BOSS", "TUILA_CAMARA")
+        ):
             monkeypatch.setenv(name, value)
     shown = Settings()
     for name in [name for name in os.environ if name.startswith("TUILA_")]:
@@ -145,4 +147,7 @@ def test_settings_cannot_be_changed_and_do_not_show_secrets(production: None) ->
 def test_no_secret_has_a_default() -> None:
     for name, _, annotation in fields_of(Settings):
         if annotation is SecretStr and name != "TUILA_DATABASE_URL":  # the default database has no password
-            assert name in {"TUILA_WECHAT__SECRET", "TUILA_WECHAT__TOKEN", "TUILA_SMS__API_KEY", "TUILA_BOSS__API_KEY"}
+            assert name in {
+                "TUILA_WECHAT__SECRET", "TUILA_WECHAT__TOKEN", "TUILA_SMS__API_KEY", "TUILA_BOSS__API_KEY",
+                "TUILA_CAMARA__CLIENT_SECRET",
+            }  # fmt: skip

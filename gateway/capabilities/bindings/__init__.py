@@ -14,8 +14,9 @@ from gateway.capabilities.bindings.capability import bindings as binding_capabil
 from gateway.capabilities.bindings.codes import CodeSender
 from gateway.capabilities.bindings.errors import CodeRefused, CodeTooSoon, NotASubscriber, PhoneNumberInvalid
 from gateway.capabilities.bindings.repository import end as end_binding
+from gateway.capabilities.bindings.repository import end_bound, suspend_bound
+from gateway.capabilities.bindings.repository import hold as hold_binding
 from gateway.capabilities.bindings.repository import live_of_account as live_binding
-from gateway.capabilities.bindings.repository import start as start_binding
 from gateway.capabilities.bindings.tables import bindings
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "binding_capabilities",
     "bindings",
     "end_binding",
+    "end_bound",
+    "hold_binding",
     "live_binding",
-    "start_binding",
+    "suspend_bound",
 ]

@@ -229,12 +229,7 @@ async def _bind(account: str, owner: tuple[int, str, str, bytes, bytes], ctx: Co
     subscriber_id, brand, region, cipher, phone_hash = owner
     phone = mask(ctx.part(PhoneVault).decrypt(cipher, phone_hash))
     live = await ctx.part(Store).read(repository.live_of_account, account)
-    if live is not None and live[1] == subscriber_id:
-        return BoundTo(live[0], phone, brand, region)
-    if live is not None:
-        repository.end(ctx, live[0], account, live[1], "bound anew")
-    binding_id = repository.start(ctx, account, subscriber_id, "one_time_code")
-    return BoundTo(binding_id, phone, brand, region)
+    return BoundTo(repository.hold(ctx, live, account, subscriber_id, "one_time_code"), phone, brand, region)
 
 
 def _subscriber_by_phone(connection: Connection, phone_hash: bytes) -> tuple[int, str, str, bytes, bytes] | None:

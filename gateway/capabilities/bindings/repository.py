@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -11,6 +12,7 @@ from auth.principal import partner_of
 from gateway.capabilities.bindings.tables import bindings
 from gateway.capabilities.events import emit
 from gateway.capability import Context
+from gateway.store import Unit
 
 
 def start(ctx: Context, account: str, subscriber_id: int, how: str) -> str:
@@ -21,31 +23,66 @@ def start(ctx: Context, account: str, subscriber_id: int, how: str) -> str:
         id=binding_id, account=account, subscriber_id=subscriber_id, how=how, bound_at=ctx.now, ended_at=None,
         ended_because=None,
     )  # fmt: skip
-    _tell(ctx, "binding.created", account, subscriber_id, {"binding": binding_id})
+    _tell(ctx.unit, "binding.created", account, subscriber_id, {"binding": binding_id}, ctx.now, ctx.ids)
     ctx.audit_detail["binding"] = binding_id
     return binding_id
 
 
 def end(ctx: Context, binding_id: str, account: str, subscriber_id: int, reason: str) -> None:
     """End a binding."""
-    ctx.unit.update(bindings, {"id": binding_id}, ended_at=ctx.now, ended_because=reason)
-    _tell(ctx, "binding.ended", account, subscriber_id, {"binding": binding_id, "reason": reason})
+    end_bound(ctx.unit, binding_id, account, subscriber_id, reason, now=ctx.now, ids=ctx.ids)
 
 
-def _tell(ctx: Context, type: str, account: str, subscriber_id: int, body: Mapping[str, str]) -> None:
+def end_bound(
+    unit: Unit, binding_id: str, account: str, subscriber_id: int, reason: str, *, now: datetime, ids: Callable[[], str]
+) -> None:
+    """End a binding, for the platform's own work."""
+    unit.update(bindings, {"id": binding_id}, ended_at=now, ended_because=reason)
+    _tell(unit, "binding.ended", account, subscriber_id, {"binding": binding_id, "reason": reason}, now, ids)
+
+
+def suspend_bound(
+    unit: Unit, binding_id: str, account: str, subscriber_id: int, reason: str, *, now: datetime, ids: Callable[[], str]
+) -> None:
+    """Let nothing be done by a binding until the number is proved again; what was given out under it stays worthless."""
+    unit.update(bindings, {"id": binding_id}, suspended_at=now)
+    _tell(unit, "binding.suspended", account, subscriber_id, {"binding": binding_id, "reason": reason}, now, ids)
+
+
+def _tell(
+    unit: Unit, type: str, account: str, subscriber_id: int, body: Mapping[str, str], now: datetime,
+    ids: Callable[[], str],
+) -> None:  # fmt: skip
     emit(
-        ctx.unit, type, body, id=ctx.ids(), at=ctx.now, key=account, partner_id=partner_of(account), account=account,
+        unit, type, body, id=ids(), at=now, key=account, partner_id=partner_of(account), account=account,
         subscriber_id=subscriber_id,
     )  # fmt: skip
 
 
-def live_of_account(connection: Connection, account: str) -> tuple[str, int] | None:
-    """(binding id, subscriber id) of the account now, or None."""
-    live = select(bindings.c.id, bindings.c.subscriber_id).where(
+class LiveBinding(NamedTuple):
+    """The binding of an account now."""
+
+    id: str
+    subscriber_id: int
+    suspended: bool
+
+
+def live_of_account(connection: Connection, account: str) -> LiveBinding | None:
+    """The binding of the account now, or None."""
+    live = select(bindings.c.id, bindings.c.subscriber_id, bindings.c.suspended_at).where(
         bindings.c.account == account, bindings.c.ended_at.is_(None)
     )
     row = connection.execute(live).one_or_none()
-    return None if row is None else (row.id, row.subscriber_id)
+    return None if row is None else LiveBinding(row.id, row.subscriber_id, row.suspended_at is not None)
+
+
+def hold(ctx: Context, live: LiveBinding | None, account: str, subscriber_id: int, how: str) -> str:
+    """The id of the account's binding to a subscriber that was just proved: the live one if it is that, or a new one."""
+    if live is not None and live.subscriber_id == subscriber_id and not live.suspended:
+        return live.id
+    if live is not None:
+        end(ctx, live.id, account, live.subscriber_id, "verified anew" if live.suspended else "bound anew")
+    return start(ctx, account, subscriber_id, how)
 
 
 def live_of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[str, str, str, datetime]]:

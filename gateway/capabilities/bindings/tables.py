@@ -27,6 +27,8 @@ bindings = Table(
     Column("bound_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("ended_because", String(40)),
+    # Since when the number is to be proved again. A binding is never taken up again: a new one follows it.
+    Column("suspended_at", Instant),
 )
 _live = bindings.c.ended_at.is_(None)
 Index("uq_bindings_live_account", bindings.c.account, unique=True, sqlite_where=_live, postgresql_where=_live)

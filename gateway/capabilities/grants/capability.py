@@ -18,7 +18,7 @@ from auth.policy import covers
 from auth.principal import Principal, partner_account
 from auth.tokens import TokenRefused, TokenVerifier
 from config.settings import Settings
-from gateway.capabilities.bindings import end_binding, live_binding, start_binding
+from gateway.capabilities.bindings import end_binding, hold_binding, live_binding
 from gateway.capabilities.consents import record_answer
 from gateway.capabilities.grants import repository
 from gateway.capabilities.grants.errors import GrantRefused, RedirectRefused, ScopeNotGranted, TokenNotRevocable
@@ -149,7 +149,7 @@ async def approve(request: ApproveGrant, ctx: Context) -> Approved:
     user = pairwise_subject.subject_id(rules.subject_key, partner.id, subscriber.id)
     account = partner_account(partner.id, user)
     bound = await store.read(live_binding, account)
-    binding_id = start_binding(ctx, account, subscriber.id, "sign_in") if bound is None else bound[0]
+    binding_id = hold_binding(ctx, bound, account, subscriber.id, "sign_in")
     grant_id = ctx.ids()
     ends = ctx.now + rules.lasts
     repository.add_grant(ctx.unit, partner.id, account, binding_id, granted, id=grant_id, now=ctx.now, expires_at=ends)

@@ -28,10 +28,12 @@ class Grant(NamedTuple):
     expires_at: datetime
     revoked_at: datetime | None
     binding_ended_at: datetime | None
+    binding_suspended_at: datetime | None
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it still holds: not revoked, not over, and the binding it stands on not ended."""
-        return self.revoked_at is None and self.binding_ended_at is None and now < self.expires_at
+        """Whether it still holds: not revoked, not over, and the binding it stands on neither ended nor suspended."""
+        stands = self.binding_ended_at is None and self.binding_suspended_at is None
+        return stands and self.revoked_at is None and now < self.expires_at
 
 
 class KeptToken(NamedTuple):
@@ -50,6 +52,7 @@ class KeptToken(NamedTuple):
 _GRANT = (
     grants.c.id, grants.c.partner_id, grants.c.account, grants.c.binding_id, grants.c.scopes, grants.c.created_at,
     grants.c.expires_at.label("grant_expires_at"), grants.c.revoked_at, bindings.c.ended_at,
+    bindings.c.suspended_at,
 )  # fmt: skip
 
 
@@ -81,7 +84,7 @@ def _grant(row: Any) -> Grant:
     scopes = frozenset(msgspec.json.decode(row.scopes, type=list[str]))
     return Grant(
         row.id, row.partner_id, row.account, row.binding_id, scopes, row.created_at, row.grant_expires_at, row.revoked_at,
-        row.ended_at,
+        row.ended_at, row.suspended_at,
     )  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from gateway.capabilities.orders.errors import (
     PartnerRefTaken,
     TermNotOver,
 )
+from gateway.capabilities.orders.moving import move
 from gateway.capabilities.orders.placing_many import PlaceMany
-from gateway.capabilities.orders.repository import PartnerRefs
+from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder, list_cancellable
 from gateway.capabilities.orders.schemas import (
     Attribution,
     ListOrders,
@@ -29,6 +30,7 @@ from gateway.capabilities.orders.schemas import (
     Subscription,
     SubscriptionPage,
 )
+from gateway.capabilities.orders.states import OrderState
 from gateway.capabilities.orders.tables import is_open, orders, subscriptions
 from gateway.capabilities.orders.tasks import Fulfilment
 
@@ -48,15 +50,19 @@ __all__ = [
     "OrderNotFound",
     "OrderPage",
     "OrderRef",
+    "OrderState",
     "OrderingStopped",
     "PartnerRefTaken",
     "PartnerRefs",
     "PlaceMany",
     "PlaceOrder",
+    "StoredOrder",
     "Subscription",
     "SubscriptionPage",
     "TermNotOver",
     "is_open",
+    "list_cancellable",
+    "move",
     "order_capabilities",
     "orders",
     "subscription_capabilities",

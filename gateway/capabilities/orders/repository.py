@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, select, t
 
 from auth.principal import Principal
 from gateway.capabilities.orders.schemas import Transition
-from gateway.capabilities.orders.states import OrderState
+from gateway.capabilities.orders.states import CANCELLABLE, OrderState
 from gateway.capabilities.orders.tables import is_open, order_transitions, orders, ref_counts, subscriptions
 from gateway.store import Loader, Store
 from gateway.store.at_once import AtOnce
@@ -147,6 +147,13 @@ def get_any(connection: Connection, order_id: str) -> StoredOrder | None:
     """One order, for the platform's own work."""
     row = connection.execute(select(orders).where(orders.c.id == order_id)).one_or_none()
     return None if row is None else _stored(row)
+
+
+def list_cancellable(connection: Connection, subscriber_id: int) -> list[StoredOrder]:
+    """The subscriber's orders that have not been handed to the back end, for the platform's own work."""
+    states = [state.value for state in CANCELLABLE]
+    waiting = select(orders).where(orders.c.subscriber_id == subscriber_id, orders.c.state.in_(states))
+    return [_stored(row) for row in connection.execute(waiting.order_by(orders.c.id))]
 
 
 def list_visible(

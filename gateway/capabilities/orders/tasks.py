@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,12 +38,22 @@ class Fulfilment:
     """
 
     def __init__(
-        self, store: Store, boss: Boss, catalog: LiveCatalog, vault: PhoneVault, *, clock: Clock, ids: Callable[[], str]
+        self,
+        store: Store,
+        boss: Boss,
+        catalog: LiveCatalog,
+        vault: PhoneVault,
+        *,
+        clears: Callable[[StoredOrder], Awaitable[bool]],
+        clock: Clock,
+        ids: Callable[[], str],
     ) -> None:
+        """`clears` is asked before an order is handed over; where it says no it has ended the order."""
         self._store = store
         self._boss = boss
         self._catalog = catalog
         self._vault = vault
+        self._clears = clears
         self._clock = clock
         self._ids = ids
 
@@ -60,6 +70,8 @@ class Fulfilment:
         """Hand an accepted order to the back end and record what came of it."""
         order = await self._order(job)
         if order.state is OrderState.ACCEPTED:
+            if not await self._clears(order):
+                return
             order = await self._begin(order)
             result = None
         elif order.state is OrderState.PROVISIONING:

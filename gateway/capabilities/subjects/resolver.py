@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
@@ -83,7 +84,8 @@ class _Facts:
 _BOUND = AtOnce(
     select(
         bindings.c.account, bindings.c.id.label("binding_id"), bindings.c.subscriber_id, subscribers.c.ref,
-        subscribers.c.brand, subscribers.c.region, subscribers.c.suspended, profiles.c.body,
+        subscribers.c.brand, subscribers.c.region,
+        or_(subscribers.c.suspended, bindings.c.suspended_at.is_not(None)).label("suspended"), profiles.c.body,
     )
     .join(subscribers, subscribers.c.id == bindings.c.subscriber_id)
     .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -233,21 +234,22 @@ async def fail(request: Echo, ctx: Context) -> Echo:
 
 
 async def test_a_new_capability_is_an_operation_without_a_word_about_soap(
-    make_world: Callable[..., Any], sqlite_url: str, version: str
+    make_world: Callable[..., Any], sqlite_url: str
 ) -> None:
     world = await make_world(sqlite_url)
     platform = world.another(sets=(*SETS, echoes), store=world.platform.store)
     async with serving(create_app(platform), listen("127.0.0.1", 0)) as url:
-        call = await client(url, version)
-        answer = await call("EchoesSay", words={"entry": [{"key": "a", "value": {"item": [1, 2]}}]})
-        call.schema.assertValid(call.received())
-        assert answer.item[0].words.entry[0].value.item == [1, 2] and len(answer.item) == 2
-        with pytest.raises(zeep.exceptions.Fault) as broken:
-            await call("EchoesFail")
-        assert broken.value.code.partition(":")[2] in ("Server", "Receiver")
-        assert "secret" not in etree.tostring(broken.value.detail, encoding="unicode")
-        (detail,) = broken.value.detail
-        assert detail.findtext("{*}status") == "500" and "trace" in etree.tostring(detail, encoding="unicode")
+        for version in ENVELOPES:
+            call = await client(url, version)
+            answer = await call("EchoesSay", words={"entry": [{"key": "a", "value": {"item": [1, 2]}}]})
+            call.schema.assertValid(call.received())
+            assert answer.item[0].words.entry[0].value.item == [1, 2] and len(answer.item) == 2
+            with pytest.raises(zeep.exceptions.Fault) as broken:
+                await call("EchoesFail")
+            assert broken.value.code.partition(":")[2] in ("Server", "Receiver")
+            assert "secret" not in etree.tostring(broken.value.detail, encoding="unicode")
+            (detail,) = broken.value.detail
+            assert detail.findtext("{*}status") == "500" and "trace" in etree.tostring(detail, encoding="unicode")
 
 
 # -- Credentials ------------------------------------------------------------------------------------------------------
@@ -307,22 +309,20 @@ async def test_a_plain_password_and_a_suspended_partner_are_refused(served: tupl
     assert extra(await call.fault("OrdersList", {"User": "u1"})) == {"reason": ["caller_suspended"]}
 
 
-@pytest.mark.parametrize("encode", [False, True])
-async def test_an_access_token_may_be_a_binary_security_token(
-    served: tuple[World, str], version: str, encode: bool
-) -> None:
+async def test_an_access_token_may_be_a_binary_security_token(served: tuple[World, str]) -> None:
     world, url = served
     await world.subscriber("partner:shop:u1")
     token = await token_of(url, await secret_of(world))
-    text = base64.b64encode(token.encode()).decode() if encode else token
-    security = f'<w:Security xmlns:w="{WSSE}" s:mustUnderstand="1"><w:BinarySecurityToken>{text}</w:BinarySecurityToken></w:Security>'
-    header = f"{security}<t:Call><t:User>u1</t:User></t:Call>"
-    status, answer = await post(url, envelope("<t:OrdersList/>", version, header), version)
-    assert status == 200 and answer.find(".//{*}result/{*}items") is not None
-    status, answer = await post(
-        url, envelope("<t:OrdersList/>", version, header), version, Authorization=f"Bearer {token}"
-    )
-    assert "unauthenticated" in etree.tostring(answer, encoding="unicode")
+    for version, encode in itertools.product(ENVELOPES, (False, True)):
+        text = base64.b64encode(token.encode()).decode() if encode else token
+        security = f'<w:Security xmlns:w="{WSSE}" s:mustUnderstand="1"><w:BinarySecurityToken>{text}</w:BinarySecurityToken></w:Security>'
+        header = f"{security}<t:Call><t:User>u1</t:User></t:Call>"
+        status, answer = await post(url, envelope("<t:OrdersList/>", version, header), version)
+        assert status == 200 and answer.find(".//{*}result/{*}items") is not None
+        status, answer = await post(
+            url, envelope("<t:OrdersList/>", version, header), version, Authorization=f"Bearer {token}"
+        )
+        assert "unauthenticated" in etree.tostring(answer, encoding="unicode")
 
 
 async def test_a_signed_request_covers_the_user_in_the_body(served: tuple[World, str]) -> None:
@@ -407,11 +407,12 @@ async def test_a_bad_message_is_the_callers_fault_and_costs_little(served: tuple
         assert (status, code_of(answer)) == (400, "Sender"), name
 
 
-async def test_a_body_over_the_limit_is_the_callers_fault(served: tuple[World, str], version: str) -> None:
+async def test_a_body_over_the_limit_is_the_callers_fault(served: tuple[World, str]) -> None:
     world, url = served
-    status, answer = await post(url, io.BytesIO(b"<" * (world.settings.limits.body_bytes + 1)), version)
-    assert (status, code_of(answer)) == (413, "Client" if version == "Soap11" else "Sender")
-    assert answer.find(f".//{{{TUILA}}}BodyTooLarge") is not None
+    for version in ENVELOPES:
+        status, answer = await post(url, io.BytesIO(b"<" * (world.settings.limits.body_bytes + 1)), version)
+        assert (status, code_of(answer)) == (413, "Client" if version == "Soap11" else "Sender")
+        assert answer.find(f".//{{{TUILA}}}BodyTooLarge") is not None
 
 
 async def test_another_media_type_is_told_which_ones_there_are(served: tuple[World, str]) -> None:
@@ -434,27 +435,29 @@ async def test_utf_16_is_read_and_other_charsets_are_named(served: tuple[World, 
     assert code_of(answer) == "Client" and "gbk" in words_of(answer)
 
 
-async def test_a_header_that_must_be_understood_and_is_not(served: tuple[World, str], version: str) -> None:
+async def test_a_header_that_must_be_understood_and_is_not(served: tuple[World, str]) -> None:
     _, url = served
-    strange = '<w:Action xmlns:w="http://www.w3.org/2005/08/addressing" s:mustUnderstand="{}"{}>x</w:Action>'
-    status, answer = await post(url, envelope("<t:OffersList/>", version, strange.format("1", "")), version)
-    assert (status, code_of(answer)) == (500, "MustUnderstand")
-    assert answer.find(".//{*}detail") is None and answer.find(".//{*}Detail") is None
-    if version == "Soap12":
-        named = answer.find(".//{*}Header/{*}NotUnderstood")
-        assert named is not None and named.nsmap["h"] == "http://www.w3.org/2005/08/addressing"
-        assert named.get("qname") == "h:Action"
-    other = {"Soap11": ' s:actor="urn:somebody"', "Soap12": ' s:role="urn:somebody"'}[version]
-    for fine in (strange.format("0", ""), strange.format("1", other)):
-        assert (await post(url, envelope("<t:OffersList/>", version, fine), version))[0] == 200
+    for version in ENVELOPES:
+        strange = '<w:Action xmlns:w="http://www.w3.org/2005/08/addressing" s:mustUnderstand="{}"{}>x</w:Action>'
+        status, answer = await post(url, envelope("<t:OffersList/>", version, strange.format("1", "")), version)
+        assert (status, code_of(answer)) == (500, "MustUnderstand")
+        assert answer.find(".//{*}detail") is None and answer.find(".//{*}Detail") is None
+        if version == "Soap12":
+            named = answer.find(".//{*}Header/{*}NotUnderstood")
+            assert named is not None and named.nsmap["h"] == "http://www.w3.org/2005/08/addressing"
+            assert named.get("qname") == "h:Action"
+        other = {"Soap11": ' s:actor="urn:somebody"', "Soap12": ' s:role="urn:somebody"'}[version]
+        for fine in (strange.format("0", ""), strange.format("1", other)):
+            assert (await post(url, envelope("<t:OffersList/>", version, fine), version))[0] == 200
 
 
-async def test_another_versions_envelope_is_a_version_mismatch(served: tuple[World, str], version: str) -> None:
+async def test_another_versions_envelope_is_a_version_mismatch(served: tuple[World, str]) -> None:
     _, url = served
-    other = {"Soap11": "Soap12", "Soap12": "Soap11"}[version]
-    status, answer = await post(url, envelope("<t:OffersList/>", other), version)
-    assert (status, code_of(answer)) == (500, "VersionMismatch")
-    assert etree.QName(answer).namespace == ENVELOPES[version]
+    for version, namespace in ENVELOPES.items():
+        other = {"Soap11": "Soap12", "Soap12": "Soap11"}[version]
+        status, answer = await post(url, envelope("<t:OffersList/>", other), version)
+        assert (status, code_of(answer)) == (500, "VersionMismatch")
+        assert etree.QName(answer).namespace == namespace
 
 
 async def test_an_action_that_is_not_the_bodys_is_refused(served: tuple[World, str]) -> None:

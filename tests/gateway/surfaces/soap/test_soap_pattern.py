@@ -62,7 +62,7 @@ def test_the_schema_takes_whatever_python_takes(pattern: str) -> None:
     assert translated is not None
     of = schema(translated)
 
-    @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, database=None, suppress_health_check=list(HealthCheck))
     @given(st.from_regex(pattern) | st.text(max_size=6))
     def never_narrower(text: str) -> None:
         assume(is_known(text) and re.search(pattern, text) and not text.endswith("\n"))
@@ -101,7 +101,7 @@ def test_what_a_schema_cannot_say_is_left_out(pattern: str) -> None:
 
 
 @given(st.text("ab^$|()[]{}*+?\\.-\n ,0dwsx\x00", max_size=12))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_no_text_breaks_the_translation(pattern: str) -> None:
     translated = to_xsd(pattern)
     try:

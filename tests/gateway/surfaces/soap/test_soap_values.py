@@ -148,7 +148,7 @@ def schema() -> etree.XMLSchema:
     return schema_of(SHAPES, Value=Everything)
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(value=values_of(Everything))
 def test_a_value_of_every_type_comes_back_and_fits_the_schema(schema: etree.XMLSchema, value: Everything) -> None:
     element = there(SHAPES, Everything, value)
@@ -161,7 +161,7 @@ def test_every_type_of_the_platform_comes_back_and_fits_the_schema(kind: Any) ->
     shapes = Shapes([kind])
     schema = schema_of(shapes, Value=kind)
 
-    @settings(max_examples=8, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5, database=None, suppress_health_check=list(HealthCheck))
     @given(value=values_of(kind))
     def comes_back(value: Any) -> None:
         element = there(shapes, kind, value)
