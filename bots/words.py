@@ -150,7 +150,9 @@ TEXTS: dict[str, tuple[str, str]] = {
 STATES: dict[str, tuple[str, str]] = {
     "acknowledged": ("已受理", "taken down"),
     "awaiting_confirmation": ("待您确认", "waits for your yes"),
+    "awaiting_recipient": ("待对方接受", "waits for the recipient"),
     "accepted": ("办理中", "under way"),
+    "booked": ("已预约", "booked"),
     "provisioning": ("办理中", "under way"),
     "unknown": ("办理中", "under way"),
     "completed": ("已完成", "done"),
@@ -159,7 +161,16 @@ STATES: dict[str, tuple[str, str]] = {
     "expired": ("已超时", "expired"),
 }
 
-ACTIONS: dict[str, tuple[str, str]] = {"subscribe": ("订购", ""), "unsubscribe": ("退订", "unsubscribe ")}
+ACTIONS: dict[str, tuple[str, str]] = {
+    "subscribe": ("订购", ""),
+    "unsubscribe": ("退订", "unsubscribe "),
+    "change": ("更换为", "change to "),
+    "gift": ("赠送", "gift of "),
+    "start_trial": ("试用", "trial of "),
+    "convert_trial": ("试用转正", "after the trial "),
+    "renew": ("续订", "renew "),
+    "book": ("预约", "booking of "),
+}
 
 CHOICES: dict[str, tuple[str, str]] = {
     "order": ("订{number}", "order {number}"),

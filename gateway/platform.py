@@ -197,6 +197,7 @@ class Platform:
             self.store, self.outside.boss, self.catalog, self.vault,
             clears=checks.clears, clock=self.clock, ids=self.ids,
         )  # fmt: skip
+        self.parts.add(fulfilment)
         sender = Sender(
             self.outside.channels, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale
         )

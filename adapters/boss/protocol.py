@@ -8,7 +8,10 @@ from msgspec import Meta
 OrderNumber = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[0-9A-Za-z._-]+$")]
 
 
-class ProvisionOrder(msgspec.Struct, frozen=True):
+Action = Literal["subscribe", "unsubscribe", "change", "gift", "start_trial", "convert_trial", "renew"]
+
+
+class ProvisionOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     """One order to be carried out. `number` is ours, stable, and names the order for ever."""
 
     number: OrderNumber
@@ -16,9 +19,20 @@ class ProvisionOrder(msgspec.Struct, frozen=True):
     phone: str | None
     """E.164, where the back end knows the subscriber by number."""
     offer_code: str
-    action: Literal["subscribe", "unsubscribe"]
+    action: Action
     effective: Literal["now", "next_cycle"]
     price_fen: Annotated[int, Meta(ge=0)]
+    replaces: str | None = None
+    """The offer that a change ends, in the same step."""
+    payer_ref: str | None = None
+    """Who pays for a gift; `subscriber_ref` is who receives it."""
+    trial_days: Annotated[int, Meta(ge=1)] | None = None
+    """After so many days a trial ends by itself, unless it was converted."""
+
+    def __post_init__(self) -> None:
+        for action, name in (("change", "replaces"), ("gift", "payer_ref"), ("start_trial", "trial_days")):
+            if (self.action == action) != (getattr(self, name) is not None):
+                raise ValueError(f"{name} belongs to action {action}, and to no other")
 
 
 class ProvisionResult(msgspec.Struct, frozen=True):

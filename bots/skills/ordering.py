@@ -12,6 +12,7 @@ from bots.skills.offers import impression_of, pick
 from bots.skills.skill import Skill
 from bots.turn import Turn
 from gateway.capabilities.orders import (
+    ActionNotOffered,
     Attribution,
     ListOrders,
     ListSubscriptions,
@@ -162,7 +163,9 @@ async def _place(turn: Turn, code: str, action: Action) -> Reply:
     turn.intent = Intent("order" if action == "subscribe" else "leave", words=code)
     attribution = Attribution(impression=impression_of(turn, code) if action == "subscribe" else None)
     try:
-        order: Order = await turn.ask("orders.place", PlaceOrder(code, action, attribution=attribution))
+        order: Order = await turn.ask(
+            "orders.place", PlaceOrder(code, _fitting(turn, code, action), attribution=attribution)
+        )
     except OrderAlreadyOpen as error:
         order = await turn.ask("orders.get", OrderRef(str(error.extra["order_id"])))
     except NotHeld:
@@ -172,14 +175,22 @@ async def _place(turn: Turn, code: str, action: Action) -> Reply:
     turn.remember(topic=code, bound=True)
     if order.state == "awaiting_confirmation":
         return _ask_confirmation(turn, order)
-    return turn.reply("ordering" if action == "subscribe" else "leaving", name=order.name)
+    return turn.reply("leaving" if action == "unsubscribe" else "ordering", name=order.name)
+
+
+def _fitting(turn: Turn, code: str, action: Action) -> Action:
+    """What ordering means for an offer that can only be booked."""
+    offer = turn.catalog.by_code.get(code)
+    return "book" if action == "subscribe" and offer is not None and offer.bookable else action
 
 
 def _ask_confirmation(turn: Turn, order: Order) -> Reply:
     turn.remember(asked="order", order=order.id, confirmed="", wish=None)
     offer = turn.catalog.by_code[order.offer]
     left = (order.confirm_by or turn.now) - turn.now
-    texts = confirmation(offer, order.action, max(1, round(left.total_seconds() / 60)))
+    replaces = None if order.replaces is None else turn.catalog.by_code.get(order.replaces)
+    minutes = max(1, round(left.total_seconds() / 60))
+    texts = confirmation(offer, order.action, minutes, replaces, order.recipient)
     return Reply(texts["en" if words.is_english(turn.locale) else "zh"], turn.choices("yes", "no"))
 
 
@@ -187,9 +198,9 @@ async def _confirm(turn: Turn, order_id: str) -> Reply:
     turn.remember(asked="", order="", listing="")
     try:
         order: Order = await turn.ask("orders.confirm", OrderRef(order_id))
-    except (NotConfirmable, NotOrderable) as error:
+    except (ActionNotOffered, NotConfirmable, NotOrderable) as error:
         return turn.reply("not_confirmable", "recommend", why=error.words(turn.locale))
-    reply = turn.reply("ordering" if order.action == "subscribe" else "leaving", name=order.name)
+    reply = turn.reply("leaving" if order.action == "unsubscribe" else "ordering", name=order.name)
     turn.remember(confirmed=reply.text, confirmed_at=int(turn.now.timestamp()), bound=True)
     return reply
 
@@ -197,7 +208,7 @@ async def _confirm(turn: Turn, order_id: str) -> Reply:
 async def _cancel(turn: Turn, order_id: str) -> Reply:
     turn.remember(asked="", order="", listing="")
     order: Order = await turn.ask("orders.cancel", OrderRef(order_id))
-    return turn.reply("cancelled" if order.action == "subscribe" else "kept", name=order.name)
+    return turn.reply("kept" if order.action == "unsubscribe" else "cancelled", name=order.name)
 
 
 async def _waiting(turn: Turn) -> list[Order]:

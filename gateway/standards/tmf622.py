@@ -27,7 +27,9 @@ ProductOrderState = Literal[
 STATES: Mapping[OrderState, ProductOrderState] = {
     OrderState.ACKNOWLEDGED: "acknowledged",
     OrderState.AWAITING_CONFIRMATION: "pending",  # waits for somebody's action, and is cancelled if none comes
+    OrderState.AWAITING_RECIPIENT: "pending",
     OrderState.ACCEPTED: "inProgress",
+    OrderState.BOOKED: "inProgress",
     OrderState.PROVISIONING: "inProgress",
     OrderState.UNKNOWN: "held",  # cannot go on until an issue is cleared up
     OrderState.COMPLETED: "completed",
@@ -38,7 +40,10 @@ STATES: Mapping[OrderState, ProductOrderState] = {
 """Our states in the words of TMF622. `rejected` is none: an order that is refused is not taken down."""
 
 _ACTIONS = {"add": "subscribe", "delete": "unsubscribe"}
-_ITEM_ACTIONS = {ours: theirs for theirs, ours in _ACTIONS.items()}
+_ITEM_ACTIONS = {
+    "subscribe": "add", "unsubscribe": "delete", "change": "modify", "gift": "add", "start_trial": "add",
+    "convert_trial": "modify", "renew": "modify", "book": "add",
+}  # fmt: skip
 _ITEM_ID = "1"
 _PARTY = frozenset({tmf.PARTY})
 

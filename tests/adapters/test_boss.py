@@ -94,6 +94,36 @@ async def test_an_order_is_carried_out_and_found_again(world: World) -> None:
     assert await world.effects() == ["N1"]
 
 
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        ("unsubscribe", {}), ("change", {"replaces": "MUSIC-5"}), ("gift", {"payer_ref": "sub-2"}),
+        ("start_trial", {"trial_days": 7}), ("convert_trial", {}), ("renew", {}),
+    ],
+)  # fmt: skip
+async def test_every_action_is_carried_out_once_and_found_again(
+    world: World, action: str, fields: dict[str, Any]
+) -> None:
+    order = msgspec.structs.replace(ORDER, action=action, **fields)
+    for _ in range(2):
+        assert await world.boss.provision(order) == ProvisionResult("N1", "completed")
+    assert await world.boss.status("N1") == ProvisionResult("N1", "completed")
+    assert await world.effects() == ["N1"]
+    with pytest.raises(UpstreamRefused):
+        await world.boss.provision(ORDER)
+
+
+@pytest.mark.parametrize("fields", [{"action": "change"}, {"replaces": "MUSIC-5"}, {"action": "gift", "trial_days": 1}])
+async def test_an_action_without_its_field_or_with_anothers_is_no_order(fields: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="belongs to action"):
+        msgspec.structs.replace(ORDER, **fields)
+    body = {**msgspec.to_builtins(ORDER), **fields}
+    async with sandbox(tmp_path / "ledger.sqlite3") as there:
+        url = f"{there.url}/boss/v1/orders"
+        async with there.session.post(url, json=body, headers={"X-Api-Key": KEY}) as response:
+            assert response.status == 400, await response.text()
+
+
 async def test_a_number_never_seen_has_no_status(world: World) -> None:
     assert await world.boss.status("N404") is None
 

@@ -7,7 +7,7 @@ import { pause } from "./session.js";
 export const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
 
 /** States in which the subscriber may still give an order up. */
-export const CANCELLABLE = new Set(["acknowledged", "awaiting_confirmation", "accepted"]);
+export const CANCELLABLE = new Set(["acknowledged", "awaiting_confirmation", "awaiting_recipient", "accepted", "booked"]);
 
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 5000;

@@ -62,7 +62,9 @@ const CHINESE = {
   states: {
     acknowledged: "已受理",
     awaiting_confirmation: "待确认",
+    awaiting_recipient: "待对方接受",
     accepted: "已确认",
+    booked: "已预约",
     provisioning: "办理中",
     unknown: "核实中",
     completed: "已完成",
@@ -70,7 +72,10 @@ const CHINESE = {
     cancelled: "已取消",
     expired: "已超时",
   },
-  actions: { subscribe: "订购", unsubscribe: "退订" },
+  actions: {
+    subscribe: "订购", unsubscribe: "退订", change: "更换", gift: "赠送", start_trial: "试用", convert_trial: "试用转正",
+    renew: "续订", book: "预约",
+  },
   channels: { wechat: "微信", web: "网页", api: "开放接口", rest: "开放接口", sms: "短信", platform: "系统", chat: "对话" },
   held: "我的业务",
   noneHeld: "还没有订购的业务",
@@ -167,7 +172,9 @@ const ENGLISH = {
   states: {
     acknowledged: "Taken down",
     awaiting_confirmation: "To be confirmed",
+    awaiting_recipient: "Waits for the recipient",
     accepted: "Confirmed",
+    booked: "Booked",
     provisioning: "In progress",
     unknown: "Being checked",
     completed: "Completed",
@@ -175,7 +182,10 @@ const ENGLISH = {
     cancelled: "Cancelled",
     expired: "Expired",
   },
-  actions: { subscribe: "Order", unsubscribe: "Unsubscribe" },
+  actions: {
+    subscribe: "Order", unsubscribe: "Unsubscribe", change: "Change", gift: "Gift", start_trial: "Trial",
+    convert_trial: "Keep after trial", renew: "Renew", book: "Booking",
+  },
   channels: { wechat: "WeChat", web: "Web", api: "API", rest: "API", sms: "SMS", platform: "System", chat: "Chat" },
   held: "My services",
   noneHeld: "No services yet",

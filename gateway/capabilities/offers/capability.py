@@ -101,4 +101,5 @@ def _view(offer: Offer, ctx: Context) -> OfferView:
         on_sale_until=offer.on_sale_until,
         min_term_days=offer.cancel_rule.min_term_days,
         eligibility=offer.eligibility,
+        bookable=offer.bookable,
     )

@@ -74,6 +74,7 @@ class Offer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     trial: Annotated[Trial | None, Meta(description="None: the first period is already paid.")] = None
     effective: Annotated[Effective, Meta(description="Begins at once or with the next billing cycle.")] = "now"
     cancel_rule: CancelRule
+    bookable: Annotated[bool, Meta(description="Cannot be set up online: booked, and done by the back office.")] = False
     lifecycle: Lifecycle
     on_sale_from: Annotated[Moment | None, Meta(description="First moment of sale; None: no limit.")] = None
     on_sale_until: Annotated[Moment | None, Meta(description="Sale ends before it; None: no limit.")] = None

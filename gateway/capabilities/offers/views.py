@@ -49,6 +49,8 @@ class OfferView(Struct, frozen=True):
     min_term_days: int
     """Days before it can be given up; 0: at any time."""
     eligibility: Eligibility
+    bookable: bool
+    """Whether it can only be booked (action `book`), because it cannot be set up online."""
 
 
 class OfferPage(Struct, frozen=True):

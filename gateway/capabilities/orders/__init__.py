@@ -4,6 +4,7 @@ from gateway.capabilities.orders import batch as _batch  # noqa: F401 - declares
 from gateway.capabilities.orders.capability import orders as order_capabilities
 from gateway.capabilities.orders.capability import subscriptions as subscription_capabilities
 from gateway.capabilities.orders.errors import (
+    ActionNotOffered,
     NotCancellable,
     NotConfirmable,
     NotHeld,
@@ -35,6 +36,7 @@ from gateway.capabilities.orders.tables import is_open, orders, subscriptions
 from gateway.capabilities.orders.tasks import Fulfilment
 
 __all__ = [
+    "ActionNotOffered",
     "Attribution",
     "Fulfilment",
     "ListOrders",

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Any
+
 from auth.principal import partner_account
+from gateway.capabilities.bindings import PhoneNumberInvalid
 from gateway.capabilities.greylist import GreyList
 from gateway.capabilities.orders import repository
+from gateway.capabilities.orders.actions import (
+    GIFT_REFUSABLE_FOR,
+    Found,
+    Recipient,
+    after_yes,
+    offer_of,
+    phone_of,
+    refuse_ineligible,
+    refuse_outside_trial,
+)
 from gateway.capabilities.orders.errors import (
+    ActionNotOffered,
     NotCancellable,
     NotConfirmable,
     NotHeld,
@@ -17,12 +32,17 @@ from gateway.capabilities.orders.errors import (
     OrderNotFound,
     PartnerRefTaken,
     TermNotOver,
+    TooManyGifts,
 )
 from gateway.capabilities.orders.moving import move
-from gateway.capabilities.orders.placing import Found, offer_of, owe_job, refuse_ineligible, take_down
+from gateway.capabilities.orders.placing import owe_after_yes, owe_job, take_down
 from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder
 from gateway.capabilities.orders.schemas import (
+    AnswerGift,
     FindOrder,
+    Gift,
+    GiftPage,
+    ListGifts,
     ListOrders,
     ListSubscriptions,
     Order,
@@ -32,14 +52,19 @@ from gateway.capabilities.orders.schemas import (
     SearchOrders,
     SubscriptionPage,
 )
-from gateway.capabilities.orders.states import CANCELLABLE, OrderState
-from gateway.capabilities.orders.views import order_view, subscription_view
+from gateway.capabilities.orders.states import CANCELLABLE, NOT_TAKEN_UP, OrderState
+from gateway.capabilities.orders.views import gift_view, order_view, subscription_view
 from gateway.capabilities.partners import Partners
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import MalformedRequest
 from gateway.store import Store
 
-_CONFIRMED = frozenset({OrderState.ACCEPTED, OrderState.PROVISIONING, OrderState.UNKNOWN, OrderState.COMPLETED})
+_CONFIRMED = frozenset(
+    {
+        OrderState.AWAITING_RECIPIENT, OrderState.ACCEPTED, OrderState.BOOKED, OrderState.PROVISIONING,
+        OrderState.UNKNOWN, OrderState.COMPLETED,
+    }
+)  # fmt: skip
 
 orders = CapabilitySet("orders")
 subscriptions = CapabilitySet("subscriptions")
@@ -60,6 +85,9 @@ subscriptions = CapabilitySet("subscriptions")
         PartnerRefTaken,
         OrderingStopped,
         NumberOnHold,
+        ActionNotOffered,
+        PhoneNumberInvalid,
+        TooManyGifts,
     ),
     examples=(PlaceOrder("TM-MUSIC-10"),),
 )
@@ -78,7 +106,7 @@ async def place(request: PlaceOrder, ctx: Context) -> Order:
     effect=Effect.WRITE,
     http="POST /v1/orders/{id}/confirm",
     title={"zh": "确认订单", "en": "Confirm an order"},
-    errors=(OrderNotFound, NotConfirmable, NotOrderable),
+    errors=(OrderNotFound, NotConfirmable, NotOrderable, ActionNotOffered),
     own_voice=True,
 )
 async def confirm(request: OrderRef, ctx: Context) -> Order:
@@ -91,15 +119,12 @@ async def confirm(request: OrderRef, ctx: Context) -> Order:
         raise NotConfirmable(
             {"zh": "订单已取消、超时或办理失败", "en": f"the order is {order.state.value}"}, state=order.state.value
         )
-    if order.action == "subscribe":
-        refuse_ineligible(offer_of(order.offer_code, ctx), ctx, besides=order.offer_code)
-    actor = f"{ctx.principal.kind}:{ctx.principal.id}"
-    accepted = move(
-        ctx.unit, order, OrderState.ACCEPTED,
-        actor=actor, channel=ctx.channel, reason="confirmed", now=ctx.now, ids=ctx.ids,
-    )  # fmt: skip
-    owe_job(ctx, "orders.provision", accepted)
-    return order_view(accepted, ctx)
+    await _refuse_changed(order, ctx)
+    to = after_yes(order.action)
+    refusable = {"confirm_by": ctx.now + GIFT_REFUSABLE_FOR} if to is OrderState.AWAITING_RECIPIENT else {}
+    confirmed = _step(order, to, "confirmed", ctx, **refusable)
+    owe_after_yes(ctx, confirmed)
+    return order_view(confirmed, ctx)
 
 
 @orders.capability(
@@ -121,12 +146,51 @@ async def cancel(request: OrderRef, ctx: Context) -> Order:
             {"zh": "订单已提交办理，不能取消；开通后可以退订", "en": f"the order is {order.state.value}"},
             state=order.state.value,
         )
-    actor = f"{ctx.principal.kind}:{ctx.principal.id}"
-    cancelled = move(
-        ctx.unit, order, OrderState.CANCELLED,
-        actor=actor, channel=ctx.channel, reason="cancelled", now=ctx.now, ids=ctx.ids,
-    )  # fmt: skip
-    return order_view(cancelled, ctx)
+    return order_view(_step(order, OrderState.CANCELLED, "cancelled", ctx), ctx)
+
+
+@orders.capability(
+    scope="orders:confirm",
+    subject=Subject.REQUIRED,
+    effect=Effect.WRITE,
+    http="POST /v1/gifts/{id}/answer",
+    title={"zh": "接受或拒绝赠送", "en": "Take or refuse a gift"},
+    errors=(OrderNotFound, NotConfirmable, NotOrderable),
+    own_voice=True,
+)
+async def answer_gift(request: AnswerGift, ctx: Context) -> Gift:
+    """Take or refuse what somebody gave the subject. A gift without an answer is carried out after 24 hours."""
+    order = await ctx.part(Store).read(repository.get_gift, ctx.subscriber.id, request.id)
+    if order is None:
+        raise OrderNotFound
+    wanted = OrderState.ACCEPTED if request.accept else OrderState.CANCELLED
+    if order.state is not OrderState.AWAITING_RECIPIENT:
+        if order.state is wanted:
+            return gift_view(order, ctx)
+        raise NotConfirmable({"zh": "该赠送已处理", "en": f"the gift is {order.state.value}"}, state=order.state.value)
+    if request.accept:
+        refuse_ineligible(offer_of(order.offer_code, ctx), ctx)
+    answered = _step(order, wanted, "taken by its recipient" if request.accept else NOT_TAKEN_UP, ctx)
+    if request.accept:
+        owe_after_yes(ctx, answered)
+    else:
+        owe_job(ctx, "orders.tell_not_taken_up", answered)
+    return gift_view(answered, ctx)
+
+
+@orders.capability(
+    scope="orders:read",
+    subject=Subject.REQUIRED,
+    effect=Effect.READ,
+    http="GET /v1/gifts",
+    title={"zh": "收到的赠送", "en": "List gifts"},
+    own_voice=True,
+)
+async def list_gifts(request: ListGifts, ctx: Context) -> GiftPage:
+    """The gifts that wait for the subject's answer, newest first."""
+    found = await ctx.part(Store).read(repository.list_gifts, ctx.subscriber.id, request.cursor, request.limit + 1)
+    page = found[: request.limit]
+    return GiftPage([gift_view(order, ctx) for order in page], page[-1].id if len(found) > request.limit else None)
 
 
 @orders.capability(
@@ -217,24 +281,48 @@ async def list_held(request: ListSubscriptions, ctx: Context) -> SubscriptionPag
 
 
 async def _found(request: PlaceOrder, ctx: Context) -> Found:
-    subject, store = ctx.subscriber, ctx.part(Store)
-    open_order = held = None
-    if request.offer in subject.open_orders:
-        open_order = await store.read(repository.get_open, subject.id, request.offer, request.action)
-    if request.action == "unsubscribe":
+    subject, store, action = ctx.subscriber, ctx.part(Store), request.action
+    open_order = held = replaced = same_ref = recipient = None
+    tried, gifts = False, tuple[datetime, ...]()
+    if action == "gift" or not subject.open_orders.isdisjoint((request.offer, request.replaces)):
+        open_order = await store.read(repository.get_open, subject.id, request)
+    if action in ("unsubscribe", "convert_trial", "renew"):
         held = await store.read(repository.get_held, subject.id, request.offer)
-    same_ref = None
+    if action == "change" and request.replaces is not None:
+        replaced = await store.read(repository.get_held, subject.id, request.replaces)
+    if action == "start_trial":
+        tried = await store.read(repository.was_tried, subject.id, request.offer)
+    if action == "gift" and (phone := phone_of(request, ctx)) is not None:
+        gifts = await store.read(repository.list_gift_times, subject.id, ctx.now - timedelta(hours=24))
+        recipient = Recipient(await store.read(repository.get_recipient, phone[0]), phone[1])
     if request.partner_ref is not None and ctx.principal.kind == "partner":
         same_ref = await ctx.part(PartnerRefs).get(ctx.principal.id, request.partner_ref)
     return Found(
-        open_order, held, same_ref, await _is_stopped(ctx), await ctx.part(GreyList).holds(subject.id, ctx.now)
-    )
+        open_order, held, same_ref, replaced, tried, recipient, gifts,
+        stopped=await _is_stopped(ctx), number_held=await ctx.part(GreyList).holds(subject.id, ctx.now),
+    )  # fmt: skip
 
 
 async def _is_stopped(ctx: Context) -> bool:
     partner_id = ctx.principal.partner_id
     partner = None if partner_id is None else await ctx.part(Partners).get(partner_id)
     return partner is not None and partner.standing == "stopped"
+
+
+async def _refuse_changed(order: StoredOrder, ctx: Context) -> None:
+    """Refuse a yes to what became impossible since it was asked."""
+    offer = offer_of(order.offer_code, ctx)
+    if order.action in ("subscribe", "start_trial", "book", "change"):
+        refuse_ineligible(offer, ctx, besides=order.offer_code, giving_up=order.replaces)
+    if order.action == "convert_trial":
+        refuse_outside_trial(await ctx.part(Store).read(repository.get_held, ctx.subscriber.id, offer.code), ctx)
+
+
+def _step(order: StoredOrder, to: OrderState, reason: str, ctx: Context, **changes: Any) -> StoredOrder:
+    actor = f"{ctx.principal.kind}:{ctx.principal.id}"
+    return move(
+        ctx.unit, order, to, actor=actor, channel=ctx.channel, reason=reason, now=ctx.now, ids=ctx.ids, **changes
+    )
 
 
 async def _visible(order_id: str, ctx: Context) -> StoredOrder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.errors import Conflict, Forbidden, NotFound
+from gateway.errors import Conflict, Forbidden, NotFound, TooManyRequests
 
 
 class OrderNotFound(NotFound):
@@ -31,6 +31,20 @@ class NotOrderable(Conflict):
 
     code = "not-orderable"
     title = {"zh": "暂时不能办理该商品", "en": "This offer cannot be ordered now"}
+
+
+class ActionNotOffered(Conflict):
+    """This cannot be done with this offer now; `reason` says why."""
+
+    code = "action-not-offered"
+    title = {"zh": "该商品不能这样办理", "en": "This cannot be done with this offer"}
+
+
+class TooManyGifts(TooManyRequests):
+    """The subscriber began as many gifts today as it may; `retry_after` seconds say when to come again."""
+
+    code = "too-many-gifts"
+    title = {"zh": "今天的赠送次数已用完", "en": "No more gifts for now"}
 
 
 class NotHeld(Conflict):

@@ -9,8 +9,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from gateway.capabilities.greylist import list_held
-from gateway.capabilities.orders.placing import Found, take_down
-from gateway.capabilities.orders.repository import Held, list_all_held, list_all_open, used_refs
+from gateway.capabilities.orders.actions import Found
+from gateway.capabilities.orders.placing import take_down
+from gateway.capabilities.orders.repository import Held, list_all_held, list_all_open, list_all_tried, used_refs
 from gateway.capabilities.orders.schemas import Order, PlaceOrder
 from gateway.capabilities.orders.views import order_view
 from gateway.capabilities.partners import standing_of
@@ -19,12 +20,21 @@ from gateway.invoke import ReadFacts
 
 
 class PlaceMany:
-    """Decides like `orders.place`; each order counts among the facts of the next."""
+    """Decides like `orders.place`; each order counts among the facts of the next.
+
+    Changes and gifts name a second offer or a number, for which the requests decided here have no place.
+    """
 
     def __init__(
-        self, open_orders: dict[tuple[int, str, str], str], held: dict[tuple[int, str], Held], refs: dict[str, str], *,
-        stopped: bool, held_numbers: Collection[int],
-    ) -> None:  # fmt: skip
+        self,
+        open_orders: dict[tuple[int, str, str], str],
+        held: dict[tuple[int, str], Held],
+        tried: set[tuple[int, str]],
+        refs: dict[str, str],
+        *,
+        stopped: bool,
+        held_numbers: Collection[int],
+    ) -> None:
         """`refs`: the partner's own number → the order that uses it up; `stopped`: whether the partner's ordering is;
         `held_numbers`: the subscribers whose numbers are on the grey list.
         """
@@ -32,6 +42,7 @@ class PlaceMany:
         self._held_numbers = held_numbers
         self._open = open_orders
         self._held = held
+        self._tried = tried
         self._refs = refs
 
     @classmethod
@@ -42,6 +53,7 @@ class PlaceMany:
             return cls(
                 list_all_open(connection, subscribers),
                 list_all_held(connection, subscribers),
+                list_all_tried(connection, subscribers),
                 used_refs(connection, partner_id, refs) if refs else {},
                 stopped=standing_of(connection, partner_id) == "stopped",
                 held_numbers=list_held(connection, subscribers, now),
@@ -51,12 +63,14 @@ class PlaceMany:
 
     def __call__(self, request: PlaceOrder, ctx: Context) -> Order:
         subject, ref = ctx.subscriber, request.partner_ref
+        this, same = (subject.id, request.offer), self._open.get((subject.id, request.offer, request.action))
         found = Found(
-            self._open.get((subject.id, request.offer, request.action)),
-            self._held.get((subject.id, request.offer)),
+            same or self._open.get((*this, "change")),
+            self._held.get(this),
             None if ref is None else self._refs.get(ref),
-            self._stopped,
-            subject.id in self._held_numbers,
+            tried_before=this in self._tried,
+            stopped=self._stopped,
+            number_held=subject.id in self._held_numbers,
         )
         order = take_down(request, found, ctx)
         self._open[subject.id, order.offer_code, order.action] = order.id

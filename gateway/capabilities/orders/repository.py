@@ -6,12 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, select, tuple_, type_coerce
+import msgspec
+from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, or_, select, tuple_, type_coerce
 
 from auth.principal import Principal
-from gateway.capabilities.orders.schemas import Transition
+from gateway.capabilities.offers import SubscriberFacts
+from gateway.capabilities.orders.schemas import PlaceOrder, Transition
 from gateway.capabilities.orders.states import CANCELLABLE, OrderState
-from gateway.capabilities.orders.tables import is_open, order_transitions, orders, ref_counts, subscriptions
+from gateway.capabilities.orders.tables import is_open, order_transitions, orders, ref_counts, subscriptions, trials
+from gateway.capabilities.subscribers import Profile, profiles, subscribers
 from gateway.store import Loader, Store
 from gateway.store.at_once import AtOnce
 from gateway.store.columns import moment
@@ -38,6 +41,14 @@ class StoredOrder(NamedTuple):
     created_at: datetime
     updated_at: datetime
     confirm_by: datetime | None
+    replaces: str | None = None
+    recipient_id: int | None = None
+    recipient: str | None = None
+
+    @property
+    def holder_id(self) -> int:
+        """Who holds what comes of it: the recipient of a gift, else its subscriber."""
+        return self.subscriber_id if self.recipient_id is None else self.recipient_id
 
 
 def _stored(row: Row[Any]) -> StoredOrder:
@@ -168,16 +179,82 @@ def list_visible(
     return [_stored(row) for row in connection.execute(query.order_by(orders.c.id.desc()).limit(limit))]
 
 
-def get_open(connection: Connection, subscriber_id: int, offer_code: str, action: str) -> str | None:
-    """The id of the order under way for this offer and action, if there is one."""
-    return connection.scalar(
-        select(orders.c.id).where(
-            orders.c.subscriber_id == subscriber_id,
-            orders.c.offer_code == offer_code,
-            orders.c.action == action,
-            is_open,
-        )
+def get_open(connection: Connection, subscriber_id: int, request: PlaceOrder) -> str | None:
+    """The id of the order under way that does the same, or changes one of the same offers; None if there is none."""
+    mine = select(orders.c.id).where(orders.c.subscriber_id == subscriber_id, is_open)
+    same = and_(orders.c.offer_code == request.offer, orders.c.action == request.action)
+    codes = [request.offer, *([request.replaces] if request.replaces else [])]
+    touches = or_(orders.c.offer_code.in_(codes), orders.c.replaces.in_(codes))
+    of_a_change = touches if request.action == "change" else and_(orders.c.action == "change", touches)
+    in_the_way = same if request.action == "gift" else or_(same, and_(of_a_change, orders.c.action != "gift"))
+    return connection.scalar(mine.where(in_the_way).order_by(orders.c.id).limit(1))
+
+
+def list_gift_times(connection: Connection, subscriber_id: int, since: datetime) -> tuple[datetime, ...]:
+    """When the subscriber began gifts after `since`, whatever became of them."""
+    mine = select(orders.c.created_at).where(orders.c.subscriber_id == subscriber_id, orders.c.action == "gift")
+    return tuple(connection.scalars(mine.where(orders.c.created_at > since)))
+
+
+def get_recipient(connection: Connection, phone_hash: bytes) -> int | None:
+    """The subscriber of that number, or None."""
+    return connection.scalar(select(subscribers.c.id).where(subscribers.c.phone_hash == phone_hash))
+
+
+def facts_of_subscriber(connection: Connection, subscriber_id: int) -> SubscriberFacts:
+    """What decides which offers a subscriber may have, for one who is not the caller."""
+    who = select(subscribers.c.brand, subscribers.c.region, profiles.c.body).join(
+        profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True
     )
+    brand, region, body = connection.execute(who.where(subscribers.c.id == subscriber_id)).one()
+    profile = Profile() if body is None else msgspec.json.decode(body, type=Profile)
+    held = select(subscriptions.c.offer_code).where(
+        subscriptions.c.subscriber_id == subscriber_id, subscriptions.c.ended_at.is_(None)
+    )
+    ordered = select(orders.c.offer_code).where(orders.c.subscriber_id == subscriber_id, is_open)
+    return SubscriberFacts(
+        subscriber_id, brand, region, frozenset(profile.device_abilities), frozenset(connection.scalars(held)),
+        frozenset(connection.scalars(ordered.where(orders.c.action != "gift"))),
+    )  # fmt: skip
+
+
+def get_gift(connection: Connection, recipient_id: int, order_id: str) -> StoredOrder | None:
+    """A gift for this subscriber, or None."""
+    query = select(orders).where(orders.c.recipient_id == recipient_id, orders.c.id == order_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def list_gifts(connection: Connection, recipient_id: int, cursor: str | None, limit: int) -> list[StoredOrder]:
+    """Up to `limit` gifts that wait for this subscriber's answer, newest first, from the one before `cursor`."""
+    query = select(orders).where(
+        orders.c.recipient_id == recipient_id, orders.c.state == OrderState.AWAITING_RECIPIENT.value
+    )
+    if cursor is not None:
+        query = query.where(orders.c.id < cursor)
+    return [_stored(row) for row in connection.execute(query.order_by(orders.c.id.desc()).limit(limit))]
+
+
+def list_booked(connection: Connection, after: str = "", limit: int = 1000) -> list[StoredOrder]:
+    """Up to `limit` booked orders that the back office has not got yet, oldest first, from the one after id `after`."""
+    query = select(orders).where(orders.c.state == OrderState.BOOKED.value, is_open, orders.c.id > after)
+    return [_stored(row) for row in connection.execute(query.order_by(orders.c.id).limit(limit))]
+
+
+def is_converting(connection: Connection, subscriber_id: int, offer_code: str) -> bool:
+    """Whether a confirmed order that turns the trial into a paid subscription is under way."""
+    confirmed = (OrderState.ACCEPTED.value, OrderState.PROVISIONING.value, OrderState.UNKNOWN.value)
+    order = select(orders.c.id).where(
+        orders.c.subscriber_id == subscriber_id, orders.c.offer_code == offer_code, orders.c.action == "convert_trial",
+        orders.c.state.in_(confirmed), is_open,
+    )  # fmt: skip
+    return connection.scalar(order) is not None
+
+
+def was_tried(connection: Connection, subscriber_id: int, offer_code: str) -> bool:
+    """Whether the subscriber ever had a trial of the offer."""
+    tried = select(trials.c.order_id).where(trials.c.subscriber_id == subscriber_id, trials.c.offer_code == offer_code)
+    return connection.scalar(tried) is not None
 
 
 def list_transitions(connection: Connection, order_id: str) -> list[Transition]:
@@ -195,12 +272,19 @@ class Held(NamedTuple):
     id: str
     offer_code: str
     started_at: datetime
+    trial_ends_at: datetime | None = None
+
+
+_HELD_COLUMNS = (
+    subscriptions.c.id, subscriptions.c.offer_code, subscriptions.c.started_at, subscriptions.c.trial_ends_at,
+)  # fmt: skip
 
 
 def list_held(connection: Connection, subscriber_id: int, cursor: str | None, limit: int) -> list[Held]:
     """Up to `limit` subscriptions in force, oldest first, from the one after `cursor`."""
-    columns = (subscriptions.c.id, subscriptions.c.offer_code, subscriptions.c.started_at)
-    query = select(*columns).where(subscriptions.c.subscriber_id == subscriber_id, subscriptions.c.ended_at.is_(None))
+    query = select(*_HELD_COLUMNS).where(
+        subscriptions.c.subscriber_id == subscriber_id, subscriptions.c.ended_at.is_(None)
+    )
     if cursor is not None:
         query = query.where(subscriptions.c.id > cursor)
     return [Held(*row) for row in connection.execute(query.order_by(subscriptions.c.id).limit(limit))]
@@ -209,7 +293,7 @@ def list_held(connection: Connection, subscriber_id: int, cursor: str | None, li
 def get_held(connection: Connection, subscriber_id: int, offer_code: str) -> Held | None:
     """The subscription to one offer in force, or None if it is not held."""
     row = connection.execute(
-        select(subscriptions.c.id, subscriptions.c.offer_code, subscriptions.c.started_at).where(
+        select(*_HELD_COLUMNS).where(
             subscriptions.c.subscriber_id == subscriber_id,
             subscriptions.c.offer_code == offer_code,
             subscriptions.c.ended_at.is_(None),
@@ -219,25 +303,38 @@ def get_held(connection: Connection, subscriber_id: int, offer_code: str) -> Hel
 
 
 _OPEN = AtOnce(
-    select(orders.c.subscriber_id, orders.c.offer_code, orders.c.action, orders.c.id).where(
+    select(orders.c.subscriber_id, orders.c.offer_code, orders.c.action, orders.c.id, orders.c.replaces).where(
         orders.c.subscriber_id.in_(numbers("ids")), is_open
     )
 )
+_TRIED = AtOnce(select(trials.c.subscriber_id, trials.c.offer_code).where(trials.c.subscriber_id.in_(numbers("ids"))))
 _HELD = AtOnce(
     select(
         subscriptions.c.subscriber_id, subscriptions.c.id, subscriptions.c.offer_code,
-        type_coerce(subscriptions.c.started_at, BigInteger),
+        type_coerce(subscriptions.c.started_at, BigInteger), type_coerce(subscriptions.c.trial_ends_at, BigInteger),
     ).where(subscriptions.c.subscriber_id.in_(numbers("ids")), subscriptions.c.ended_at.is_(None))
 )  # fmt: skip
 
 
 def list_all_open(connection: Connection, subscribers: Collection[int]) -> dict[tuple[int, str, str], str]:
-    """(subscriber, offer, action) → id of every order these subscribers have under way."""
-    rows = _OPEN.rows(connection, {"ids": packed(subscribers)})
-    return {(number, offer, action): order for number, offer, action, order in rows}
+    """(subscriber, offer, action) → id of every order these subscribers have under way; a change is of both its offers."""
+    found: dict[tuple[int, str, str], str] = {}
+    for number, offer, action, order, replaces in _OPEN.rows(connection, {"ids": packed(subscribers)}):
+        found[number, offer, action] = order
+        if replaces is not None:
+            found[number, replaces, action] = order
+    return found
 
 
 def list_all_held(connection: Connection, subscribers: Collection[int]) -> dict[tuple[int, str], Held]:
     """(subscriber, offer) → every subscription these subscribers have in force."""
     rows = _HELD.rows(connection, {"ids": packed(subscribers)})
-    return {(number, offer): Held(held, offer, moment(began)) for number, held, offer, began in rows}
+    return {
+        (number, offer): Held(held, offer, moment(began), None if trial_ends is None else moment(trial_ends))
+        for number, held, offer, began, trial_ends in rows
+    }
+
+
+def list_all_tried(connection: Connection, subscribers: Collection[int]) -> set[tuple[int, str]]:
+    """(subscriber, offer) of every trial these subscribers ever had."""
+    return {(number, offer) for number, offer in _TRIED.rows(connection, {"ids": packed(subscribers)})}

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-Action = Literal["subscribe", "unsubscribe"]
+Action = Literal["subscribe", "unsubscribe", "change", "gift", "start_trial", "convert_trial", "renew", "book"]
 OrderId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="Id of an order.")]
 Code = Annotated[str, Meta(min_length=1, max_length=60, description="Code of a product offering.")]
 Text100 = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
@@ -16,8 +16,8 @@ Text100 = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
 Moment = Annotated[datetime, Meta(tz=True)]
 State = Literal[
-    "acknowledged", "awaiting_confirmation", "accepted", "provisioning", "unknown", "completed", "failed", "cancelled",
-    "expired",
+    "acknowledged", "awaiting_confirmation", "awaiting_recipient", "accepted", "booked", "provisioning", "unknown",
+    "completed", "failed", "cancelled", "expired",
 ]  # fmt: skip
 User = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
@@ -41,6 +41,12 @@ class PlaceOrder(Struct, frozen=True):
         Text100 | None, Meta(description="A partner's own number for this order; it names no second one.")
     ] = None
     attribution: Attribution = Attribution()
+    replaces: Annotated[
+        Code | None, Meta(description="For a change: the offer held that is given up for this one.")
+    ] = None
+    recipient: Annotated[
+        Annotated[str, Meta(max_length=40)] | None, Meta(description="For a gift: the mobile number it goes to.")
+    ] = None
 
 
 class OrderRef(Struct, frozen=True):
@@ -113,10 +119,46 @@ class Order(Struct, frozen=True):
     """The partner's own id of the user it was placed for; null where it came to be otherwise."""
     partner_ref: str | None = None
     attribution: Attribution = Attribution()
+    replaces: str | None = None
+    """The offer that a change gives up."""
+    recipient: str | None = None
+    """The number a gift goes to, masked. It does not say that this is a subscriber."""
     version: int = 1
     """Grows with every step; over HTTP also the ETag, to be sent as If-Match with what changes the order."""
     history: list[Transition] = []
     """Every transition, oldest first; empty in lists."""
+
+
+class AnswerGift(Struct, frozen=True):
+    """Take a gift, or refuse it."""
+
+    id: OrderId
+    accept: Annotated[bool, Meta(description="False: refuse it.")]
+
+
+class Gift(Struct, frozen=True):
+    """A gift as the one who receives it sees it."""
+
+    id: str
+    offer: str
+    name: str
+    state: str
+    refuse_by: datetime | None
+    """Until when it can be refused; carried out after that."""
+
+
+class ListGifts(Struct, frozen=True):
+    """Page through the gifts that wait for the subject's answer, newest first."""
+
+    cursor: Annotated[OrderId | None, Meta(description="`next` of the page before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+class GiftPage(Struct, frozen=True):
+    """One page of gifts."""
+
+    items: list[Gift]
+    next: str | None = None
 
 
 class OrderPage(Struct, frozen=True):
@@ -144,6 +186,8 @@ class Subscription(Struct, frozen=True):
     period: str
     started_at: datetime
     how_to_cancel: str
+    trial_ends_at: datetime | None = None
+    """When the free trial ends by itself; null: it is no trial."""
 
 
 class SubscriptionPage(Struct, frozen=True):

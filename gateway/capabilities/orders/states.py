@@ -12,8 +12,12 @@ class OrderState(StrEnum):
     """Taken down, nothing decided."""
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     """Waits for the subscriber's own yes."""
+    AWAITING_RECIPIENT = "awaiting_recipient"
+    """A gift its giver confirmed; the one who receives it may still refuse."""
     ACCEPTED = "accepted"
     """Will be carried out."""
+    BOOKED = "booked"
+    """Confirmed, and collected for the back office, which gets it in a file."""
     PROVISIONING = "provisioning"
     """About to be handed, or handed, to the back end."""
     UNKNOWN = "unknown"
@@ -27,8 +31,10 @@ class OrderState(StrEnum):
 _S = OrderState
 
 NEXT: dict[OrderState, frozenset[OrderState]] = {
-    _S.ACKNOWLEDGED: frozenset({_S.AWAITING_CONFIRMATION, _S.ACCEPTED, _S.CANCELLED}),
-    _S.AWAITING_CONFIRMATION: frozenset({_S.ACCEPTED, _S.CANCELLED, _S.EXPIRED}),
+    _S.ACKNOWLEDGED: frozenset({_S.AWAITING_CONFIRMATION, _S.ACCEPTED, _S.BOOKED, _S.CANCELLED}),
+    _S.AWAITING_CONFIRMATION: frozenset({_S.ACCEPTED, _S.AWAITING_RECIPIENT, _S.BOOKED, _S.CANCELLED, _S.EXPIRED}),
+    _S.AWAITING_RECIPIENT: frozenset({_S.ACCEPTED, _S.CANCELLED}),
+    _S.BOOKED: frozenset({_S.PROVISIONING, _S.CANCELLED}),
     _S.ACCEPTED: frozenset({_S.PROVISIONING, _S.CANCELLED}),
     _S.PROVISIONING: frozenset({_S.COMPLETED, _S.FAILED, _S.UNKNOWN}),
     _S.UNKNOWN: frozenset({_S.PROVISIONING, _S.COMPLETED, _S.FAILED}),
@@ -44,6 +50,9 @@ OPEN_STATES = tuple(state.value for state in OrderState if NEXT[state])
 
 ENDED_WITHOUT_EFFECT = (_S.FAILED.value, _S.CANCELLED.value, _S.EXPIRED.value)
 """States in which nothing came of an order, and nothing will."""
+
+NOT_TAKEN_UP = "not taken up"
+"""Why a gift ended: refused, or impossible. The giver is not told which."""
 
 CANCELLABLE = frozenset(state for state in OrderState if _S.CANCELLED in NEXT[state])
 """States in which nothing has been handed to the back end yet."""

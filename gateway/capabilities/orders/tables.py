@@ -43,6 +43,9 @@ orders = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("confirm_by", Instant),
+    Column("replaces", String(60)),
+    Column("recipient_id", _subscriber),
+    Column("recipient", String(20)),
     UniqueConstraint("subscriber_id", "subscriber_seq"),
 )
 is_open = orders.c.state.in_([literal_column(f"'{state}'") for state in OPEN_STATES])
@@ -69,6 +72,9 @@ for _name, _columns in {
 }.items():
     Index(_name, orders.c.partner_id, *_columns, sqlite_where=by_partner, postgresql_where=by_partner)
 
+_is_gift = orders.c.recipient_id.is_not(None)
+Index("ix_orders_recipient_id", orders.c.recipient_id, orders.c.state, sqlite_where=_is_gift, postgresql_where=_is_gift)
+
 order_transitions = Table(
     "order_transitions",
     metadata,
@@ -92,6 +98,7 @@ subscriptions = Table(
     Column("order_id", String(36)),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("trial_ends_at", Instant),
 )
 _held = subscriptions.c.ended_at.is_(None)
 _ended = subscriptions.c.ended_at.is_not(None)
@@ -100,3 +107,13 @@ Index(
     "uq_subscriptions_held", subscriptions.c.subscriber_id, subscriptions.c.offer_code,
     unique=True, sqlite_where=_held, postgresql_where=_held,
 )  # fmt: skip
+
+trials = Table(
+    "trials",
+    metadata,
+    # The key is the guard: one trial of an offer for a subscriber, ever.
+    Column("subscriber_id", _subscriber, primary_key=True, autoincrement=False),
+    Column("offer_code", String(60), primary_key=True),
+    Column("order_id", String(36), nullable=False),
+    Column("started_at", Instant, nullable=False),
+)

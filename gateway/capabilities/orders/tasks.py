@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from adapters.boss.protocol import Boss, ProvisionOrder, ProvisionResult
+from adapters.boss.protocol import Action, Boss, ProvisionOrder, ProvisionResult
 from adapters.errors import OutcomeUnknown, UpstreamRefused
-from auth.phone_number import PhoneVault
+from auth.phone_number import PhoneVault, mask
 from gateway.capabilities.interactions import interactions
-from gateway.capabilities.offers import LiveCatalog, Offer
+from gateway.capabilities.offers import LiveCatalog, Offer, why_not
 from gateway.capabilities.orders import words
 from gateway.capabilities.orders.moving import move
 from gateway.capabilities.orders.placing import CONFIRM_WITHIN, OrderJob
-from gateway.capabilities.orders.repository import StoredOrder, get_any, get_held
-from gateway.capabilities.orders.schemas import Action
-from gateway.capabilities.orders.states import OrderState
-from gateway.capabilities.orders.tables import subscriptions
+from gateway.capabilities.orders.repository import (
+    StoredOrder,
+    facts_of_subscriber,
+    get_any,
+    get_held,
+    is_converting,
+)
+from gateway.capabilities.orders.states import NOT_TAKEN_UP, OrderState
+from gateway.capabilities.orders.tables import subscriptions, trials
 from gateway.capabilities.subscribers import contact_of
 from gateway.kit.clock import Clock
 from gateway.messages import notify
@@ -64,6 +69,10 @@ class Fulfilment:
             "orders.settle": self.settle,
             "orders.expire": self.expire,
             "orders.ask": self.ask,
+            "orders.tell_recipient": self.tell_recipient,
+            "orders.gift_due": self.gift_due,
+            "orders.tell_not_taken_up": self.tell_not_taken_up,
+            "orders.end_trial": self.end_trial,
         }
 
     async def provision(self, job: Job, unit: Unit) -> None:
@@ -114,7 +123,64 @@ class Fulfilment:
         order = await self._order(job)
         if order.state is OrderState.AWAITING_CONFIRMATION:
             minutes = int(CONFIRM_WITHIN.total_seconds() // 60)
-            self._tell(unit, job, order, words.confirmation(self._offer(order), order.action, minutes))
+            replaces = None if order.replaces is None else self._catalog.current.by_code.get(order.replaces)
+            text = words.confirmation(self._offer(order), order.action, minutes, replaces, order.recipient)
+            self._tell(unit, job, order, text)
+
+    async def tell_recipient(self, job: Job, unit: Unit) -> None:
+        """Tell the one who receives a gift, so that it can be refused before it is carried out."""
+        order = await self._order(job)
+        if order.state is not OrderState.AWAITING_RECIPIENT or order.recipient_id is None:
+            return
+        if not await self._may_receive(order):
+            return
+        giver = await self._store.read(contact_of, order.subscriber_id)
+        phone = giver.phone(self._vault)
+        self._tell_recipient(unit, job, order, words.given(self._offer(order), "***" if phone is None else mask(phone)))
+
+    async def gift_due(self, job: Job, unit: Unit) -> None:
+        """Carry a gift out that was not refused; one that cannot be is given up, and nobody is told why."""
+        order = await self._order(job)
+        if order.state is not OrderState.AWAITING_RECIPIENT:
+            return
+        if await self._may_receive(order):
+            self._owe(unit, job, "orders.provision", self._step(unit, order, OrderState.ACCEPTED, "not refused"))
+            return
+        self._step(unit, order, OrderState.CANCELLED, NOT_TAKEN_UP)
+        self._tell(unit, job, order, words.not_taken_up(self._offer(order)))
+
+    async def tell_not_taken_up(self, job: Job, unit: Unit) -> None:
+        """Tell the giver of a gift that was refused."""
+        order = await self._order(job)
+        self._tell(unit, job, order, words.not_taken_up(self._offer(order)))
+
+    async def end_trial(self, job: Job, unit: Unit) -> None:
+        """End a trial whose days are over, unless it was converted or is just being."""
+        order = await self._order(job)
+        held = await self._store.read(get_held, order.subscriber_id, order.offer_code)
+        now = self._clock()
+        if held is None or held.trial_ends_at is None or held.trial_ends_at > now:
+            return
+        if await self._store.read(is_converting, order.subscriber_id, order.offer_code):
+            raise RetryLater(_ASK_AGAIN, "the trial is being converted")
+        unit.update(subscriptions, {"id": held.id}, ended_at=now)
+        self._tell(unit, job, order, words.trial_ended(self._offer(order)))
+
+    def hand_over(self, unit: Unit, order: StoredOrder, file: str) -> StoredOrder:
+        """Record that a booked order (`repository.list_booked`) went to the back office in the file of that name."""
+        return self._step(unit, order, OrderState.PROVISIONING, f"handed over in {file}"[:200])
+
+    async def conclude_booked(self, unit: Unit, order: StoredOrder, refusal: str | None, *, trace_id: str) -> None:
+        """Record what the back office answered about an order handed over: done, or refused and why."""
+        job = Job(order.id, "orders.booked", b"", 1, trace_id, self._clock())
+        status: Literal["completed", "refused"] = "completed" if refusal is None else "refused"
+        await self._conclude(unit, job, order, ProvisionResult(order.id, status, refusal))
+
+    async def _may_receive(self, order: StoredOrder) -> bool:
+        if order.recipient_id is None:
+            return False
+        facts = await self._store.read(facts_of_subscriber, order.recipient_id)
+        return why_not(self._offer(order), facts, self._clock()) is None
 
     async def _order(self, job: Job) -> StoredOrder:
         order_id = _job.decode(job.body).order_id
@@ -130,11 +196,15 @@ class Fulfilment:
         return order
 
     async def _request(self, order: StoredOrder) -> ProvisionOrder:
-        contact = await self._store.read(contact_of, order.subscriber_id)
-        effective = self._offer(order).effective
-        phone = contact.phone(self._vault)
-        action: Action = "unsubscribe" if order.action == "unsubscribe" else "subscribe"
-        return ProvisionOrder(order.id, contact.ref, phone, order.offer_code, action, effective, order.price_fen)
+        payer = await self._store.read(contact_of, order.subscriber_id)
+        is_gift = order.action == "gift"
+        holder = await self._store.read(contact_of, order.holder_id)
+        offer = self._offer(order)
+        return ProvisionOrder(
+            order.id, holder.ref, holder.phone(self._vault), order.offer_code, msgspec.convert(order.action, Action),
+            offer.effective, order.price_fen, replaces=order.replaces, payer_ref=payer.ref if is_gift else None,
+            trial_days=offer.trial.days if order.action == "start_trial" and offer.trial is not None else None,
+        )  # fmt: skip
 
     async def _conclude(self, unit: Unit, job: Job, order: StoredOrder, result: ProvisionResult) -> None:
         if result.status == "processing":
@@ -146,22 +216,38 @@ class Fulfilment:
             self._tell(unit, job, order, words.outcome(offer, order.action, "failed", reason))
             return
         self._step(unit, order, OrderState.COMPLETED, "provisioned")
-        await self._change_subscription(unit, order)
+        await self._change_subscription(unit, job, order)
         self._log_completed(unit, order)
         self._tell(unit, job, order, words.outcome(offer, order.action, "completed"))
+        if order.action == "gift":
+            self._tell_recipient(unit, job, order, words.received(offer))
 
-    async def _change_subscription(self, unit: Unit, order: StoredOrder) -> None:
+    async def _change_subscription(self, unit: Unit, job: Job, order: StoredOrder) -> None:
+        """Make what is held what the back end made of it."""
+        holder = order.holder_id
+        held = await self._store.read(get_held, holder, order.offer_code)
         now = self._clock()
         if order.action == "unsubscribe":
-            held = await self._store.read(get_held, order.subscriber_id, order.offer_code)
             if held is not None:
                 unit.update(subscriptions, {"id": held.id}, ended_at=now)
             return
+        if order.replaces is not None:
+            replaced = await self._store.read(get_held, holder, order.replaces)
+            if replaced is not None:
+                unit.update(subscriptions, {"id": replaced.id}, ended_at=now)
+        if held is not None:
+            unit.update(subscriptions, {"id": held.id}, trial_ends_at=None)
+            return
+        trial = self._offer(order).trial if order.action == "start_trial" else None
+        trial_ends_at = None if trial is None else now + timedelta(days=trial.days)
         unit.insert(
             subscriptions,
-            id=self._ids(), subscriber_id=order.subscriber_id, offer_code=order.offer_code, order_id=order.id,
-            started_at=now, ended_at=None,
+            id=self._ids(), subscriber_id=holder, offer_code=order.offer_code, order_id=order.id, started_at=now,
+            ended_at=None, trial_ends_at=trial_ends_at,
         )  # fmt: skip
+        if trial is not None:
+            unit.insert(trials, subscriber_id=holder, offer_code=order.offer_code, order_id=order.id, started_at=now)
+            self._owe(unit, job, "orders.end_trial", order, after=timedelta(days=trial.days))
 
     def _log_completed(self, unit: Unit, order: StoredOrder) -> None:
         unit.insert(
@@ -195,3 +281,7 @@ class Fulfilment:
             now=self._clock(),
             trace_id=job.trace_id,
         )
+
+    def _tell_recipient(self, unit: Unit, job: Job, order: StoredOrder, text: Mapping[str, str]) -> None:
+        # No account began this matter on the recipient's side: whichever reaches them.
+        notify(unit, order.recipient_id, "", dict(text), id=self._ids(), now=self._clock(), trace_id=job.trace_id)

@@ -9,7 +9,7 @@ import msgspec
 from auth.principal import partner_of
 from gateway.capabilities.offers import LiveCatalog
 from gateway.capabilities.orders.repository import Held, StoredOrder
-from gateway.capabilities.orders.schemas import Attribution, Order, Subscription, Transition
+from gateway.capabilities.orders.schemas import Attribution, Gift, Order, Subscription, Transition
 from gateway.capabilities.orders.states import OrderState
 from gateway.capability import Context
 
@@ -31,9 +31,18 @@ def order_view(order: StoredOrder, ctx: Context, history: Sequence[Transition] =
         user=_user_of(order, ctx),
         partner_ref=order.partner_ref,
         attribution=msgspec.json.decode(order.attribution, type=Attribution),
+        replaces=order.replaces,
+        recipient=order.recipient,
         version=order.transitions,
         history=[*history],
     )
+
+
+def gift_view(order: StoredOrder, ctx: Context) -> Gift:
+    """A gift in the language of the one who receives it."""
+    waits = order.state is OrderState.AWAITING_RECIPIENT
+    refuse_by = order.confirm_by if waits else None
+    return Gift(order.id, order.offer_code, _name(order.offer_code, ctx), str(order.state), refuse_by)
 
 
 def subscription_view(held: Held, ctx: Context) -> Subscription:
@@ -43,8 +52,9 @@ def subscription_view(held: Held, ctx: Context) -> Subscription:
         return Subscription(held.id, held.offer_code, held.offer_code, 0, "month", held.started_at, "")
     how = offer.cancel_rule.en if ctx.locale.startswith("en") else offer.cancel_rule.zh
     return Subscription(
-        held.id, offer.code, offer.names.to(ctx.locale), offer.price_fen, offer.period, held.started_at, how
-    )
+        held.id, offer.code, offer.names.to(ctx.locale), offer.price_fen, offer.period, held.started_at, how,
+        held.trial_ends_at,
+    )  # fmt: skip
 
 
 def _user_of(order: StoredOrder, ctx: Context) -> str | None:

@@ -104,7 +104,9 @@ _FACTS = AtOnce(union_all(
     .where(orders.c.subscriber_id.in_(_ids))
     .group_by(orders.c.subscriber_id),
     select(orders.c.subscriber_id, literal("open"), orders.c.offer_code, literal(0))
-    .where(orders.c.subscriber_id.in_(_ids), is_open),
+    .where(orders.c.subscriber_id.in_(_ids), is_open, orders.c.action != "gift"),
+    select(orders.c.subscriber_id, literal("open"), orders.c.replaces, literal(0))
+    .where(orders.c.subscriber_id.in_(_ids), is_open, orders.c.replaces.is_not(None)),
     select(subscriptions.c.subscriber_id, literal("held"), subscriptions.c.offer_code, literal(0))
     .where(subscriptions.c.subscriber_id.in_(_ids), subscriptions.c.ended_at.is_(None)),
     select(consents.c.subscriber_id, case((consents.c.granted, "granted"), else_="refused"), consents.c.purpose, consents.c.seq)
