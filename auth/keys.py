@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from auth.client_secret import signing_key_box
 from auth.key_rotation import KeyTimes, RotationUnderWay, in_use, replaced, rotated
+from auth.order_link import OrderLinks
 from auth.phone_number import PhoneVault
 from auth.secret_box import Entropy, SecretBox
 from auth.tokens import generate_signing_key, read_signing_keys
@@ -151,6 +152,12 @@ class KeyRing:
         """What encrypts and hashes phone numbers."""
         keys = self.phone_encryption
         return PhoneVault(keys.keys, keys.current, self.phone_hash, entropy=entropy)
+
+    def order_links(self) -> OrderLinks:
+        """What makes and reads the links by which orders are confirmed. Changing the sealing key keeps those sent before."""
+        keys = self.sealing
+        older = [key for key_id, key in keys.keys.items() if key_id != keys.current]
+        return OrderLinks([keys.keys[keys.current], *older])
 
     def signing_key_box(self, entropy: Entropy = secrets.token_bytes) -> SecretBox:
         """What seals partners' signing keys."""

@@ -35,6 +35,8 @@ class Principal(msgspec.Struct, frozen=True):
     """Whether the partner or account was suspended."""
     by_proxy: bool = False
     """Whether a program such as an assistant speaks with these credentials: it is never the subscriber in person."""
+    order_id: str | None = None
+    """The one order that its credentials are for: the holder of a link in a text message. None: no such bound."""
     grant_id: str | None = None
     """The subscriber's grant that a partner's token was issued under. None: the partner speaks for itself."""
 

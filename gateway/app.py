@@ -60,7 +60,7 @@ from gateway.surfaces import (
     websocket,
 )
 from gateway.surfaces.rest import Server
-from widgets import portal
+from widgets import order_page, portal
 from widgets.pages import language, page
 from widgets.portal import Link
 
@@ -146,6 +146,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     if callbacks is not None:
         wechat.mount(app, callbacks)
     portal.mount(app, settings)
+    order_page.mount(app, settings, platform.invoke, platform.order_links, platform.catalog, platform.hot)
     portal.mount_docs(app, settings)
     portal.mount_start(app, settings, links)
     return app

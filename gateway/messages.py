@@ -24,6 +24,10 @@ class Message(msgspec.Struct):
     account: str
     """Where the matter began: the first place to answer."""
     words: dict[str, str]
+    by_sms: dict[str, str] | None = None
+    """Other words for a text message, in which `{link}` stands for the address of the page behind `link`."""
+    link: str = ""
+    """Whom the holder of that link speaks for (`auth.order_link`). The address is made when it is sent, and kept nowhere."""
 
 
 class Unreachable(Exception):
@@ -49,21 +53,29 @@ class AddressBook(Protocol):
 
 
 def notify(
-    unit: Unit, subscriber_id: int | None, account: str, words: dict[str, str], *, id: str, now: datetime, trace_id: str
-) -> None:
+    unit: Unit, subscriber_id: int | None, account: str, words: dict[str, str], *, id: str, now: datetime, trace_id: str,
+    by_sms: dict[str, str] | None = None, link: str = "",
+) -> None:  # fmt: skip
     """Owe a message, with the transaction of what it tells of."""
-    owe(unit, "messages.send", Message(id, subscriber_id, account, words), id=id, now=now, trace_id=trace_id)
+    message = Message(id, subscriber_id, account, words, by_sms, link)
+    owe(unit, "messages.send", message, id=id, now=now, trace_id=trace_id)
 
 
 class Sender:
     """Sends owed messages: to the account the matter began at, else to the subscriber's next best one."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], address_book: AddressBook, locale_of: Callable[[str], str]
+        self,
+        channels: Mapping[str, Channel],
+        address_book: AddressBook,
+        locale_of: Callable[[str], str],
+        address_of: Callable[[str], str],
     ) -> None:
+        """`address_of` makes the address of the page for `Message.link`."""
         self._channels = channels
         self._address_book = address_book
         self._locale_of = locale_of
+        self._address_of = address_of
 
     def handlers(self) -> Mapping[str, Handler]:
         """Outbox kind → handler."""
@@ -74,14 +86,19 @@ class Sender:
         message = msgspec.json.decode(job.body, type=Message)
         for account in await self._ways(message):
             channel = self._channels[account.partition(":")[0]]
-            language = "en" if self._locale_of(account).startswith("en") else "zh"
             try:
-                await channel.send(account, message.words[language], message.id)
+                await channel.send(account, self._text(message, account), message.id)
             except Unreachable as reason:
                 _log.info("not reached", channel=account.partition(":")[0], message=message.id, reason=str(reason))
                 continue
             return
         raise Undeliverable("no channel reaches this subscriber")
+
+    def _text(self, message: Message, account: str) -> str:
+        language = "en" if self._locale_of(account).startswith("en") else "zh"
+        if message.by_sms is None or not account.startswith("sms:"):
+            return message.words[language]
+        return message.by_sms[language].replace("{link}", self._address_of(message.link))
 
     async def _ways(self, message: Message) -> list[str]:
         known = [] if message.subscriber_id is None else await self._address_book.accounts(message.subscriber_id)

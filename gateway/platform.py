@@ -21,6 +21,7 @@ from adapters.webhooks.fake import FakeWebhooks
 from adapters.webhooks.protocol import WebhookPost
 from auth import one_time_code
 from auth.keys import KeyRing
+from auth.order_link import OrderLink
 from auth.phone_number import PhoneVault
 from auth.secret_box import SecretBox
 from auth.tokens import TokenIssuer, TokenVerifier
@@ -134,6 +135,7 @@ class Platform:
         self.hot = hot or open_hot_state(None if redis is None else redis.get_secret_value())
         self.keys = KeyRing.load_or_create(settings.key_file, environment=settings.environment, given=settings.keys)
         self.vault: PhoneVault = self.keys.phone_vault()
+        self.order_links = self.keys.order_links()
         self.catalog = LiveCatalog.with_words_of(CATALOG_FILES)
         self.ranker = LiveRanker()
         self.catalog.on_change(self.ranker.use_catalog)
@@ -199,11 +201,16 @@ class Platform:
         )  # fmt: skip
         self.parts.add(fulfilment)
         sender = Sender(
-            self.outside.channels, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale
-        )
+            self.outside.channels, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale,
+            self._order_page,
+        )  # fmt: skip
         code_sender = self.parts.get(CodeSender)
         ender = SignInEnder(self.store, self.clock)
         return {**fulfilment.handlers(), **sender.handlers(), **code_sender.handlers(), **ender.handlers()}
+
+    def _order_page(self, account: str) -> str:
+        """Address of the page on which the holder of a link answers an order."""
+        return f"{self.settings.public_url.rstrip('/')}/c/{self.order_links.token(OrderLink.of(account))}"
 
     async def start(self, *, work: bool = True) -> None:
         """Read catalog and model, and keep both fresh; with `work`, also do what the outbox holds, number events,

@@ -22,6 +22,9 @@ from gateway.capabilities.orders.placing_many import PlaceMany
 from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder, list_cancellable
 from gateway.capabilities.orders.schemas import (
     Attribution,
+    Gift,
+    GiftPage,
+    ListGifts,
     ListOrders,
     ListSubscriptions,
     Order,
@@ -39,6 +42,9 @@ __all__ = [
     "ActionNotOffered",
     "Attribution",
     "Fulfilment",
+    "Gift",
+    "GiftPage",
+    "ListGifts",
     "ListOrders",
     "ListSubscriptions",
     "NotCancellable",

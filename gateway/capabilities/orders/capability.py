@@ -128,6 +128,28 @@ async def confirm(request: OrderRef, ctx: Context) -> Order:
 
 
 @orders.capability(
+    scope="orders:confirm",
+    subject=Subject.REQUIRED,
+    effect=Effect.REMOVE,
+    http="POST /v1/orders/{id}/refuse",
+    title={"zh": "拒绝订单", "en": "Refuse an order"},
+    errors=(OrderNotFound, NotConfirmable),
+    own_voice=True,
+)
+async def refuse(request: OrderRef, ctx: Context) -> Order:
+    """Say no to an order that waits for a yes, in person. Saying it again changes nothing."""
+    order = await _visible(request.id, ctx)
+    ctx.check_version(order.transitions)
+    if order.state is OrderState.CANCELLED:
+        return order_view(order, ctx)
+    if order.state is not OrderState.AWAITING_CONFIRMATION:
+        raise NotConfirmable(
+            {"zh": "订单已不在等待确认", "en": f"the order is {order.state.value}"}, state=order.state.value
+        )
+    return order_view(_step(order, OrderState.CANCELLED, "refused", ctx), ctx)
+
+
+@orders.capability(
     scope="orders:write",
     subject=Subject.REQUIRED,
     effect=Effect.REMOVE,
@@ -160,9 +182,10 @@ async def cancel(request: OrderRef, ctx: Context) -> Order:
 )
 async def answer_gift(request: AnswerGift, ctx: Context) -> Gift:
     """Take or refuse what somebody gave the subject. A gift without an answer is carried out after 24 hours."""
-    order = await ctx.part(Store).read(repository.get_gift, ctx.subscriber.id, request.id)
+    order = await ctx.part(Store).read(repository.get_gift, ctx.principal, ctx.subscriber.id, request.id)
     if order is None:
         raise OrderNotFound
+    ctx.check_version(order.transitions)
     wanted = OrderState.ACCEPTED if request.accept else OrderState.CANCELLED
     if order.state is not OrderState.AWAITING_RECIPIENT:
         if order.state is wanted:
@@ -188,7 +211,9 @@ async def answer_gift(request: AnswerGift, ctx: Context) -> Gift:
 )
 async def list_gifts(request: ListGifts, ctx: Context) -> GiftPage:
     """The gifts that wait for the subject's answer, newest first."""
-    found = await ctx.part(Store).read(repository.list_gifts, ctx.subscriber.id, request.cursor, request.limit + 1)
+    found = await ctx.part(Store).read(
+        repository.list_gifts, ctx.principal, ctx.subscriber.id, request.cursor, request.limit + 1
+    )
     page = found[: request.limit]
     return GiftPage([gift_view(order, ctx) for order in page], page[-1].id if len(found) > request.limit else None)
 

@@ -59,6 +59,8 @@ def _stored(row: Row[Any]) -> StoredOrder:
 def visible_to(principal: Principal, subscriber_id: int) -> Select[Any]:
     """The subscriber's orders that the caller may see: a partner sees those it placed."""
     mine = select(orders).where(orders.c.subscriber_id == subscriber_id)
+    if principal.order_id is not None:
+        mine = mine.where(orders.c.id == principal.order_id)
     return mine.where(orders.c.partner_id == principal.id) if principal.kind == "partner" else mine
 
 
@@ -218,18 +220,24 @@ def facts_of_subscriber(connection: Connection, subscriber_id: int) -> Subscribe
     )  # fmt: skip
 
 
-def get_gift(connection: Connection, recipient_id: int, order_id: str) -> StoredOrder | None:
-    """A gift for this subscriber, or None."""
+def get_gift(connection: Connection, principal: Principal, recipient_id: int, order_id: str) -> StoredOrder | None:
+    """A gift for this subscriber, or None if there is none that the caller may see."""
+    if principal.order_id not in (None, order_id):
+        return None
     query = select(orders).where(orders.c.recipient_id == recipient_id, orders.c.id == order_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else _stored(row)
 
 
-def list_gifts(connection: Connection, recipient_id: int, cursor: str | None, limit: int) -> list[StoredOrder]:
+def list_gifts(
+    connection: Connection, principal: Principal, recipient_id: int, cursor: str | None, limit: int
+) -> list[StoredOrder]:
     """Up to `limit` gifts that wait for this subscriber's answer, newest first, from the one before `cursor`."""
     query = select(orders).where(
         orders.c.recipient_id == recipient_id, orders.c.state == OrderState.AWAITING_RECIPIENT.value
     )
+    if principal.order_id is not None:
+        query = query.where(orders.c.id == principal.order_id)
     if cursor is not None:
         query = query.where(orders.c.id < cursor)
     return [_stored(row) for row in connection.execute(query.order_by(orders.c.id.desc()).limit(limit))]

@@ -145,6 +145,8 @@ class Gift(Struct, frozen=True):
     state: str
     refuse_by: datetime | None
     """Until when it can be refused; carried out after that."""
+    version: int
+    """Grows with every step; over HTTP also the ETag."""
 
 
 class ListGifts(Struct, frozen=True):

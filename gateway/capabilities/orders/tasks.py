@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -124,8 +124,10 @@ class Fulfilment:
         if order.state is OrderState.AWAITING_CONFIRMATION:
             minutes = int(CONFIRM_WITHIN.total_seconds() // 60)
             replaces = None if order.replaces is None else self._catalog.current.by_code.get(order.replaces)
-            text = words.confirmation(self._offer(order), order.action, minutes, replaces, order.recipient)
-            self._tell(unit, job, order, text)
+            offer = self._offer(order)
+            text = words.confirmation(offer, order.action, minutes, replaces, order.recipient)
+            by_sms = words.by_link(words.question(offer, order.action, replaces, order.recipient), minutes)
+            self._tell(unit, job, order, text, by_sms, link=f"order:{order.id}")
 
     async def tell_recipient(self, job: Job, unit: Unit) -> None:
         """Tell the one who receives a gift, so that it can be refused before it is carried out."""
@@ -136,7 +138,8 @@ class Fulfilment:
             return
         giver = await self._store.read(contact_of, order.subscriber_id)
         phone = giver.phone(self._vault)
-        self._tell_recipient(unit, job, order, words.given(self._offer(order), "***" if phone is None else mask(phone)))
+        told = words.given(self._offer(order), "***" if phone is None else mask(phone))
+        self._tell_recipient(unit, job, order, told, words.given_by_link(told), link=f"gift:{order.id}")
 
     async def gift_due(self, job: Job, unit: Unit) -> None:
         """Carry a gift out that was not refused; one that cannot be is given up, and nobody is told why."""
@@ -271,17 +274,31 @@ class Fulfilment:
         due_at = None if after is None else now + after
         owe(unit, kind, OrderJob(order.id), id=self._ids(), now=now, trace_id=job.trace_id, due_at=due_at)
 
-    def _tell(self, unit: Unit, job: Job, order: StoredOrder, text: Mapping[str, Any]) -> None:
+    def _tell(
+        self,
+        unit: Unit,
+        job: Job,
+        order: StoredOrder,
+        text: words.Words,
+        by_sms: words.Words | None = None,
+        link: str = "",
+    ) -> None:
         notify(
-            unit,
-            order.subscriber_id,
-            order.account,
-            dict(text),
-            id=self._ids(),
-            now=self._clock(),
-            trace_id=job.trace_id,
-        )
+            unit, order.subscriber_id, order.account, text, by_sms=by_sms, link=link, id=self._ids(),
+            now=self._clock(), trace_id=job.trace_id,
+        )  # fmt: skip
 
-    def _tell_recipient(self, unit: Unit, job: Job, order: StoredOrder, text: Mapping[str, str]) -> None:
+    def _tell_recipient(
+        self,
+        unit: Unit,
+        job: Job,
+        order: StoredOrder,
+        text: words.Words,
+        by_sms: words.Words | None = None,
+        link: str = "",
+    ) -> None:
         # No account began this matter on the recipient's side: whichever reaches them.
-        notify(unit, order.recipient_id, "", dict(text), id=self._ids(), now=self._clock(), trace_id=job.trace_id)
+        notify(
+            unit, order.recipient_id, "", text, by_sms=by_sms, link=link, id=self._ids(), now=self._clock(),
+            trace_id=job.trace_id,
+        )  # fmt: skip

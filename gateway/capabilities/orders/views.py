@@ -42,7 +42,9 @@ def gift_view(order: StoredOrder, ctx: Context) -> Gift:
     """A gift in the language of the one who receives it."""
     waits = order.state is OrderState.AWAITING_RECIPIENT
     refuse_by = order.confirm_by if waits else None
-    return Gift(order.id, order.offer_code, _name(order.offer_code, ctx), str(order.state), refuse_by)
+    return Gift(
+        order.id, order.offer_code, _name(order.offer_code, ctx), str(order.state), refuse_by, order.transitions
+    )
 
 
 def subscription_view(held: Held, ctx: Context) -> Subscription:

@@ -80,6 +80,14 @@ def confirmation(
     }
 
 
+def by_link(asked: Words, minutes: int) -> Words:
+    """The same question for a text message, which is answered behind the link that stands for `{link}`."""
+    return {
+        "zh": f"{asked['zh'][:200]}请在{minutes}分钟内打开链接确认或取消，不打开不会办理：{{link}}",
+        "en": f"{asked['en'][:300]} Open the link within {minutes} minutes to say yes or no; nothing happens otherwise: {{link}}",
+    }
+
+
 def outcome(offer: Offer, action: str, state: str, reason: str = "") -> Words:
     """What the subscriber hears when an order ends."""
     zh, en = offer.names.zh, offer.names.en
@@ -123,6 +131,11 @@ def given(offer: Offer, giver: str) -> Words:
         "zh": f"{giver}送您「{zh}」，费用由对方支付。24小时后自动开通；不想要可以拒绝。",
         "en": f"{giver} gives you {en} and pays for it. It starts in 24 hours; you can refuse it.",
     }
+
+
+def given_by_link(told: Words) -> Words:
+    """The same for a text message: it is taken or refused behind the link that stands for `{link}`."""
+    return {"zh": f"{told['zh']}接受或拒绝：{{link}}", "en": f"{told['en']} Take or refuse it: {{link}}"}
 
 
 def received(offer: Offer) -> Words:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
+    Column,
     Connection,
+    Select,
     String,
     bindparam,
     case,
@@ -57,6 +59,9 @@ class Subjects:
 
     def _fetch(self, connection: Connection, accounts: Sequence[str]) -> dict[str, SubjectRecord]:
         bound = [_Bound(*row) for row in _BOUND.rows(connection, {"accounts": packed(accounts)})]
+        if linked := [account.partition(":")[2] for account in accounts if account.startswith(("order:", "gift:"))]:
+            found = (_Bound(*row) for row in _LINKED.rows(connection, {"ids": packed(linked)}))
+            bound += [row for row in found if row.account in accounts]
         facts = _facts(connection, sorted({row.subscriber_id for row in bound}), self._clock)
         return {row.account: _record(row, facts[row.subscriber_id]) for row in bound}
 
@@ -91,6 +96,22 @@ _BOUND = AtOnce(
     .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
     .where(bindings.c.ended_at.is_(None), bindings.c.account.in_(texts("accounts")))
 )  # fmt: skip
+
+
+def _linked(kind: str, holder: Column[Any]) -> Select[Any]:
+    """Who the holder of a link to an order is: its subscriber, or the recipient of a gift. No binding stands behind it."""
+    return (
+        select(
+            literal(kind + ":").concat(orders.c.id), orders.c.id, holder, subscribers.c.ref, subscribers.c.brand,
+            subscribers.c.region, subscribers.c.suspended, profiles.c.body,
+        )
+        .join(subscribers, subscribers.c.id == holder)
+        .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
+        .where(orders.c.id.in_(texts("ids")))
+    )  # fmt: skip
+
+
+_LINKED = AtOnce(union_all(_linked("order", orders.c.subscriber_id), _linked("gift", orders.c.recipient_id)))
 
 _ids = numbers("ids")
 _no_text = cast(null(), String)
