@@ -41,7 +41,11 @@ async def partner_token(platform: Platform) -> str:
     """An access token of the benchmark's partner, good for hours."""
     operator = Principal("operator", "bench", frozenset({"*"}))
     await platform.invoke(
-        Call("partners.create", operator, CreatePartner(PARTNER, PARTNER, ["orders:*", "recommendations:*"]))
+        Call(
+            "partners.create",
+            operator,
+            CreatePartner(id=PARTNER, name=PARTNER, scopes=["orders:*", "recommendations:*"]),
+        )
     )
     scopes = frozenset({"orders:*", "recommendations:*"})
     principal = Principal("partner", PARTNER, scopes, partner_id=PARTNER)

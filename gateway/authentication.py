@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 import msgspec
 
 from auth import signed_request, username_token
+from auth.policy import covers
 from auth.principal import ANONYMOUS, Principal
 from auth.signed_request import SignatureRefused
 from auth.tokens import TokenRefused, TokenVerifier
@@ -55,9 +57,9 @@ class Authentication:
             return msgspec.structs.replace(ANONYMOUS, id=presented.address)
         scheme, _, rest = header.partition(" ")
         if scheme.lower() == "bearer":
-            return await self.bearer(rest.strip())
+            return await self.from_where(await self.bearer(rest.strip()), presented.address)
         if scheme.lower() == signed_request.SCHEME.lower():
-            return await self._signed(header, presented)
+            return await self.from_where(await self._signed(header, presented), presented.address)
         raise Unauthenticated({"zh": "不支持的认证方式", "en": f"use Bearer or {signed_request.SCHEME}"})
 
     async def bearer(self, token: str) -> Principal:
@@ -81,9 +83,29 @@ class Authentication:
             principal = msgspec.structs.replace(principal, expires_at=self._clock())
         partner = await self._partners.get(partner_id)
         suspended = partner is None or partner.suspended
+        if principal.kind == "partner" and partner is not None:
+            principal = _narrowed(principal, partner.scopes)
         return (
             principal if suspended == principal.suspended else msgspec.structs.replace(principal, suspended=suspended)
         )
+
+    async def from_where(self, principal: Principal, address: str) -> Principal:
+        """The principal, if it is no partner's server or calls from where the partner's servers are.
+
+        Raises:
+            Forbidden: it calls from elsewhere.
+        """
+        if principal.kind == "partner":
+            partner = await self._partners.get(principal.partner_id or principal.id)
+            if partner is not None and not partner.calls_from(address):
+                raise Forbidden(
+                    {
+                        "zh": f"来源地址 {address} 不在该合作方的允许范围内",
+                        "en": f"address {address} is not among those this partner calls from",
+                    },
+                    reason="address_refused",
+                )
+        return principal
 
     async def refuse_strange_page(self, principal: Principal, origin: str | None) -> None:
         """A page may speak for the sessions of a partner only if it is on the partner's list; `origin` is None outside browsers.
@@ -131,6 +153,17 @@ class Authentication:
 
     async def _spend_nonce(self, client: str, nonce: str, life: timedelta) -> bool:
         return await self._hot.add(f"nonce:{client}:{nonce}", b"1", max(life.total_seconds(), 1.0))
+
+
+def _narrowed(principal: Principal, allowed: frozenset[str]) -> Principal:
+    """The principal with those of its scopes that its partner has by now: a token may be older than the contract."""
+    left = _still_held(principal.scopes, allowed)
+    return principal if left == principal.scopes else msgspec.structs.replace(principal, scopes=left)
+
+
+@lru_cache(maxsize=1024)
+def _still_held(scopes: frozenset[str], allowed: frozenset[str]) -> frozenset[str]:
+    return frozenset(scope for scope in scopes if covers(allowed, scope))
 
 
 def _verified(partner: Partner | None, token_id: str) -> Principal:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from ipaddress import ip_network
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -52,6 +53,14 @@ class RedirectUriInvalid(GatewayError):
     title = {"zh": "回调地址不符合要求", "en": "That cannot be a redirect URI"}
 
 
+class AddressInvalid(GatewayError):
+    """That is no IP network."""
+
+    status = 400
+    code = "address-invalid"
+    title = {"zh": "不是有效的 IP 网段", "en": "That is no IP network"}
+
+
 class PartnerIsPublic(Conflict):
     """The partner is a public client, which keeps no secret."""
 
@@ -59,10 +68,9 @@ class PartnerIsPublic(Conflict):
     title = {"zh": "公开客户端没有密钥", "en": "A public client has no secret"}
 
 
-class CreatePartner(Struct, frozen=True):
-    """Register a partner application."""
+class Contract(Struct, frozen=True, kw_only=True):
+    """What a partner application may do, and from where."""
 
-    id: PartnerId
     name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
     scopes: Annotated[list[Scope], Meta(max_length=50)]
     origins: Annotated[list[Origin], Meta(max_length=50)] = []
@@ -70,16 +78,40 @@ class CreatePartner(Struct, frozen=True):
         list[Annotated[str, Meta(min_length=1, max_length=500)]],
         Meta(max_length=20, description="Where subscribers come back to after signing in, compared exactly."),
     ] = []
-    public: Annotated[
-        bool,
-        Meta(description="Whether it keeps no secret: an application in its user's hands. It only signs people in."),
-    ] = False
+    addresses: Annotated[
+        list[Annotated[str, Meta(max_length=50, examples=["203.0.113.0/24"])]],
+        Meta(max_length=50, description="IP networks its servers call from; none: from anywhere."),
+    ] = []
     per_second: Annotated[
         Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="Calls per second; null: the usual number.")
     ] = None
     per_day: Annotated[
         Annotated[int, Meta(ge=1, le=1_000_000_000)] | None, Meta(description="Calls per day; null: the usual number.")
     ] = None
+
+
+class CreatePartner(Contract, frozen=True, kw_only=True):
+    """Register a partner application."""
+
+    id: PartnerId
+    public: Annotated[
+        bool,
+        Meta(description="Whether it keeps no secret: an application in its user's hands. It only signs people in."),
+    ] = False
+
+
+class UpdatePartner(Contract, frozen=True, kw_only=True):
+    """Give a partner application a new contract: all of it, as for a new one."""
+
+    id: PartnerId
+
+
+class PartnerView(Contract, frozen=True, kw_only=True):
+    """A partner application as it stands."""
+
+    id: str
+    public: bool
+    suspended: bool
 
 
 class PartnerRef(Struct, frozen=True):
@@ -100,20 +132,19 @@ class Credentials(Struct, frozen=True):
     effect=Effect.WRITE,
     http="POST /v1/partners",
     title={"zh": "登记合作方", "en": "Register a partner"},
-    errors=(PartnerExists, RedirectUriInvalid),
+    errors=(PartnerExists, RedirectUriInvalid, AddressInvalid),
 )
 async def create(request: CreatePartner, ctx: Context) -> Credentials:
     """Register a partner application and give out its first secret."""
-    _refuse_bad_redirects(request)
+    _refuse_bad_redirects(request.id, request)
+    _refuse_bad_addresses(request)
     known = ctx.part(Partners)
     known.forget(request.id)
     if await known.get(request.id) is not None:
         raise PartnerExists
     ctx.unit.insert(
         partner_rows,
-        id=request.id, name=request.name, scopes=_json(request.scopes), origins=_json(request.origins),
-        redirect_uris=_json(request.redirect_uris), public=request.public, per_second=request.per_second, per_day=request.per_day, suspended=False,
-        created_at=ctx.now,
+        id=request.id, public=request.public, suspended=False, created_at=ctx.now, **_columns(request),
     )  # fmt: skip
     secret = None if request.public else client_secret.generate()
     if secret is not None:
@@ -161,12 +192,67 @@ async def suspend(request: PartnerRef, ctx: Context) -> PartnerRef:
     return request
 
 
-def _refuse_bad_redirects(request: CreatePartner) -> None:
+@partners.capability(
+    scope="partners:admin",
+    effect=Effect.READ,
+    http="GET /v1/partners/{id}",
+    title={"zh": "查询合作方", "en": "Get a partner"},
+    errors=(PartnerNotFound,),
+)
+async def get(request: PartnerRef, ctx: Context) -> PartnerView:
+    """A partner application as it stands: what it may do, and from where."""
+    return _view(await _partner(request.id, ctx))
+
+
+@partners.capability(
+    scope="partners:admin",
+    effect=Effect.WRITE,
+    http="PUT /v1/partners/{id}",
+    title={"zh": "修改合作方", "en": "Change a partner's contract"},
+    errors=(PartnerNotFound, RedirectUriInvalid, AddressInvalid),
+)
+async def update(request: UpdatePartner, ctx: Context) -> PartnerView:
+    """Replace what a partner may do, and from where; felt within seconds, also by tokens given out before.
+
+    What is left out is as for a new partner. Id, secrets and suspension stay.
+    """
+    partner = await _partner(request.id, ctx)
+    _refuse_bad_redirects(request.id, request)
+    _refuse_bad_addresses(request)
+    ctx.unit.update(partner_rows, {"id": partner.id}, **_columns(request))
+    ctx.part(Partners).forget(partner.id)
+    ctx.audit_detail["partner"] = partner.id
+    contract = {name: getattr(request, name) for name in Contract.__struct_fields__}
+    return PartnerView(id=partner.id, public=partner.public, suspended=partner.suspended, **contract)
+
+
+def _columns(contract: Contract) -> dict[str, Any]:
+    texts = {name: _json(getattr(contract, name)) for name in ("scopes", "origins", "redirect_uris", "addresses")}
+    return {"name": contract.name, "per_second": contract.per_second, "per_day": contract.per_day, **texts}
+
+
+def _view(partner: Partner) -> PartnerView:
+    return PartnerView(
+        id=partner.id, name=partner.name, scopes=sorted(partner.scopes), origins=sorted(partner.origins),
+        redirect_uris=sorted(partner.redirect_uris), addresses=sorted(map(str, partner.addresses)),
+        per_second=partner.per_second, per_day=partner.per_day, public=partner.public, suspended=partner.suspended,
+    )  # fmt: skip
+
+
+def _refuse_bad_addresses(contract: Contract) -> None:
+    for address in contract.addresses:
+        try:
+            ip_network(address, strict=False)
+        except ValueError as error:
+            raise AddressInvalid({"zh": f"{address} 不是 IP 网段", "en": f"{address} is no IP network"}) from error
+
+
+def _refuse_bad_redirects(partner_id: str, request: Contract) -> None:
     for uri in request.redirect_uris:
         reason = redirect_uri.refusal(uri)
         if reason is not None:
             raise RedirectUriInvalid({"zh": f"{uri} 不能作为回调地址：{reason}", "en": f"{uri}: {reason}"})
-    if request.redirect_uris and len(request.id) > _LONGEST_SIGN_IN_ID:
+    if request.redirect_uris and len(partner_id) > _LONGEST_SIGN_IN_ID:
         raise RedirectUriInvalid(
             {
                 "zh": f"提供登录的合作方标识不超过 {_LONGEST_SIGN_IN_ID} 个字符",

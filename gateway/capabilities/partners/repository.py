@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -15,6 +16,7 @@ from gateway.capabilities.partners.tables import partners as partner_rows
 from gateway.kit.clock import Clock
 from gateway.store import Store
 
+Network = IPv4Network | IPv6Network
 _FRESH_FOR = timedelta(seconds=3)
 _REMEMBERED = 10_000
 
@@ -29,6 +31,8 @@ class Partner(msgspec.Struct, frozen=True):
     """Web origins that may open widget sessions in its name."""
     redirect_uris: frozenset[str]
     """Where subscribers come back to after signing in; none: nobody signs in there."""
+    addresses: tuple[Network, ...]
+    """Networks that its own servers call from; none: from anywhere."""
     public: bool
     """Whether it keeps no secret, as an application in its user's hands."""
     per_second: int | None
@@ -38,6 +42,17 @@ class Partner(msgspec.Struct, frozen=True):
     standing: str
     """`normal`, `slowed` (a part of its quota is left) or `stopped` (it places no orders)."""
     secrets: tuple[StoredSecret, ...]
+
+    def calls_from(self, address: str) -> bool:
+        """Whether its servers may call from this IP address."""
+        if not self.addresses:
+            return True
+        try:
+            found = ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(found, "ipv4_mapped", None)
+        return any((mapped or found) in network for network in self.addresses)
 
 
 class Partners:
@@ -99,6 +114,7 @@ def _fetch(connection: Connection, partner_id: str) -> Partner | None:
         scopes=frozenset(msgspec.json.decode(row.scopes, type=list[str])),
         origins=frozenset(msgspec.json.decode(row.origins, type=list[str])),
         redirect_uris=frozenset(msgspec.json.decode(row.redirect_uris, type=list[str])),
+        addresses=tuple(ip_network(text, strict=False) for text in msgspec.json.decode(row.addresses, type=list[str])),
         public=row.public,
         per_second=row.per_second,
         per_day=row.per_day,

@@ -28,6 +28,7 @@ partners = Table(
     Column("redirect_uris", Text, nullable=False, server_default="[]"),
     # A public client keeps no secret: an application in its user's hands.
     Column("public", Boolean, nullable=False, server_default=false()),
+    Column("addresses", Text, nullable=False, server_default="[]"),
     Column("per_second", Integer),
     Column("per_day", Integer),
     Column("suspended", Boolean, nullable=False),
