@@ -83,7 +83,7 @@ class Authentication:
             principal = msgspec.structs.replace(principal, expires_at=self._clock())
         partner = await self._partners.get(partner_id)
         suspended = partner is None or partner.suspended
-        if principal.kind == "partner" and partner is not None:
+        if principal.kind == "partner" and principal.grant_id is None and partner is not None:
             principal = _narrowed(principal, partner.scopes)
         return (
             principal if suspended == principal.suspended else msgspec.structs.replace(principal, suspended=suspended)
