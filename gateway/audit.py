@@ -6,7 +6,7 @@ hash of the one before, so that no row can be altered, taken out or slipped in u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +97,8 @@ def record_act(
     )  # fmt: skip
 
 
-def seal(connection: Connection) -> int:
-    """Close up to 5,000 open rows into the next block; how many were closed."""
+def seal(connection: Connection, count: Callable[[Connection, Sequence[Row[Any]]], None] | None = None) -> int:
+    """Close up to 5,000 open rows into the next block; how many were closed. `count` sees each row just once."""
     rows = connection.execute(
         select(audit_rows).where(audit_rows.c.block.is_(None)).order_by(audit_rows.c.id).limit(_BLOCK_ROWS)
     ).all()
@@ -111,6 +111,8 @@ def seal(connection: Connection) -> int:
         )
     )
     connection.execute(update(audit_rows).where(audit_rows.c.id.in_([row.id for row in rows])).values(block=block.seq))
+    if count is not None:
+        count(connection, rows)
     return len(rows)
 
 

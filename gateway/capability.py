@@ -132,11 +132,18 @@ class Capability:
     description: str
     errors: tuple[type[GatewayError], ...]
     examples: tuple[msgspec.Struct, ...]
+    shows_secret: bool = False
+    """Whether its answer holds a secret, which is then kept nowhere: not under an idempotency key either."""
 
     @property
     def writes(self) -> bool:
         """Whether a call may change something."""
         return self.need.effect != Effect.READ
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether the same idempotency key gets the same answer again."""
+        return self.writes and not self.shows_secret
 
     @property
     def versioned(self) -> bool:
@@ -169,12 +176,13 @@ class CapabilitySet:
         consent: str | None = None,
         own_voice: bool = False,
         partner_only: bool = False,
+        shows_secret: bool = False,
     ) -> Callable[[Function], Function]:
         """Declare the decorated `async def verb(request, ctx)` under `<set>.<verb>`.
 
         `scope` "public" opens it to anybody; `consent` names a purpose the subject must not have refused;
         `own_voice` keeps it for the subscriber in person (a partner cannot say yes for somebody); `partner_only` for a
-        partner's server on its own business.
+        partner's server on its own business; the answer of one that `shows_secret` is not kept for repetition.
 
         Raises:
             TypeError: the annotations do not say what goes in and comes out, or a title lacks a language.
@@ -198,6 +206,7 @@ class CapabilitySet:
             self._capabilities[name] = Capability(
                 name, function, request, answer, need, method, path, title,
                 summary, description.strip(), tuple(errors), tuple(examples),
+                shows_secret,
             )  # fmt: skip
             return function
 

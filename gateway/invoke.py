@@ -166,7 +166,7 @@ class Invoker:
             raise TooManyRequests(retry_after=windows[-1].resets_in)
 
     def _key(self, capability: Capability, call: Call, context: Context) -> Key | None:
-        if call.idempotency_key is None or not capability.writes:
+        if call.idempotency_key is None or not capability.keeps_answers:
             return None
         return Key.of(_owner(context.principal), capability.name, context.account or "", call.idempotency_key)
 

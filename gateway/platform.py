@@ -27,6 +27,7 @@ from auth.secret_box import SecretBox
 from auth.tokens import TokenIssuer, TokenVerifier
 from config.settings import Settings
 from gateway import audit, idempotency
+from gateway.capabilities import partner_account
 from gateway.capabilities.bindings import CodeSender, binding_capabilities
 from gateway.capabilities.bindings.capability import CodeRules
 from gateway.capabilities.consents import consent_capabilities
@@ -40,7 +41,9 @@ from gateway.capabilities.numbers import NumberChecks, NumberSweep
 from gateway.capabilities.numbers.sweeping import EVERY as SWEEP_EVERY
 from gateway.capabilities.offers.capability import offers as offer_capabilities
 from gateway.capabilities.offers.live import LiveCatalog
+from gateway.capabilities.onboarding import application_capabilities
 from gateway.capabilities.orders import Fulfilment, PartnerRefs, order_capabilities, subscription_capabilities
+from gateway.capabilities.partner_account import partner_account_capabilities
 from gateway.capabilities.partners import Partners, partner_capabilities
 from gateway.capabilities.recommendations.capability import recommendations as recommendation_capabilities
 from gateway.capabilities.recommendations.live import LiveRanker
@@ -77,6 +80,8 @@ SETS: tuple[CapabilitySet, ...] = (
     consent_capabilities,
     session_capabilities,
     partner_capabilities,
+    application_capabilities,
+    partner_account_capabilities,
     event_capabilities,
     grant_capabilities,
     watch_capabilities,
@@ -244,10 +249,11 @@ class Platform:
 
     async def tidy(self) -> None:
         """Seal the audit log; drop answers, events, deliveries, codes and refresh tokens whose time is over."""
-        await self.store.write(audit.seal)
+        await self.store.write(audit.seal, partner_account.count_calls)
         now = self.clock()
         await self.store.write(idempotency.delete_expired, now, 1000)
         await self.store.write(event_records.delete_old, now - event_records.KEPT_FOR, 1000)
+        await self.store.write(partner_account.delete_old, now - partner_account.KEPT_FOR)
         await self.store.write(delete_expired_grant_tokens, now, 1000)
         await self.store.write(delete_old_deliveries, now - event_records.KEPT_FOR, 1000)
 

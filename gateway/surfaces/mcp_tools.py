@@ -47,7 +47,7 @@ class Tool(msgspec.Struct, frozen=True):
     def reserved(self, *, names_user: bool) -> list[str]:
         """The reserved arguments it takes; `names_user`: whether the caller says in them which user it is about."""
         user = [USER] if names_user and concerns_user(self.capability.need) else []
-        return [*user, KEY] if self.capability.writes else user
+        return [*user, KEY] if self.capability.keeps_answers else user
 
     def arguments(self, *, names_user: bool) -> frozenset[str]:
         """The names of all arguments it takes."""

@@ -148,7 +148,7 @@ def _operation(capability: Capability, components: Mapping[str, Any]) -> dict[st
     }
     if concerns_user(capability.need):
         operation["parameters"] += [_USER_HEADER, _USER_QUERY]
-    if capability.writes:
+    if capability.keeps_answers:
         operation["parameters"].append(_KEY_HEADER)
     if capability.checks_version:
         operation["parameters"].append(_MATCH_HEADER)

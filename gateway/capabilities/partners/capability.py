@@ -133,25 +133,18 @@ class Credentials(Struct, frozen=True):
     http="POST /v1/partners",
     title={"zh": "登记合作方", "en": "Register a partner"},
     errors=(PartnerExists, RedirectUriInvalid, AddressInvalid),
+    shows_secret=True,
 )
 async def create(request: CreatePartner, ctx: Context) -> Credentials:
     """Register a partner application and give out its first secret."""
-    _refuse_bad_redirects(request.id, request)
+    refuse_bad_redirects(request.id, request)
     _refuse_bad_addresses(request)
     known = ctx.part(Partners)
     known.forget(request.id)
     if await known.get(request.id) is not None:
         raise PartnerExists
-    ctx.unit.insert(
-        partner_rows,
-        id=request.id, public=request.public, suspended=False, created_at=ctx.now, **_columns(request),
-    )  # fmt: skip
-    secret = None if request.public else client_secret.generate()
-    if secret is not None:
-        _insert_secret(ctx.unit, request.id, _stored(secret, request.id, ctx))
-    known.forget(request.id)
-    ctx.audit_detail["partner"] = request.id
-    return Credentials(request.id, secret)
+    add_partner(request, ctx)
+    return Credentials(request.id, None) if request.public else give_secret(request.id, ctx)
 
 
 @partners.capability(
@@ -160,21 +153,14 @@ async def create(request: CreatePartner, ctx: Context) -> Credentials:
     http="POST /v1/partners/{id}/secrets",
     title={"zh": "更换密钥", "en": "Rotate a partner's secret"},
     errors=(PartnerNotFound, PartnerIsPublic),
+    shows_secret=True,
 )
 async def rotate_secret(request: PartnerRef, ctx: Context) -> Credentials:
     """Give out a new secret; the one before it stays good for seven days, older ones end now."""
     partner = await _partner(request.id, ctx)
     if partner.public:
         raise PartnerIsPublic
-    secret = client_secret.generate()
-    new = _stored(secret, partner.id, ctx)
-    kept = {one.id: one for one in client_secret.rotate(partner.secrets, new, ctx.now, OVERLAP)}
-    for old in partner.secrets:
-        ctx.unit.update(partner_secrets, {"id": old.id}, ends_at=kept[old.id].ends_at if old.id in kept else ctx.now)
-    _insert_secret(ctx.unit, partner.id, new)
-    ctx.part(Partners).forget(partner.id)
-    ctx.audit_detail["partner"] = partner.id
-    return Credentials(partner.id, secret)
+    return renew_secret(partner, ctx)
 
 
 @partners.capability(
@@ -217,7 +203,7 @@ async def update(request: UpdatePartner, ctx: Context) -> PartnerView:
     What is left out is as for a new partner. Id, secrets and suspension stay.
     """
     partner = await _partner(request.id, ctx)
-    _refuse_bad_redirects(request.id, request)
+    refuse_bad_redirects(request.id, request)
     _refuse_bad_addresses(request)
     ctx.unit.update(partner_rows, {"id": partner.id}, **_columns(request))
     ctx.part(Partners).forget(partner.id)
@@ -227,8 +213,8 @@ async def update(request: UpdatePartner, ctx: Context) -> PartnerView:
 
 
 def _columns(contract: Contract) -> dict[str, Any]:
-    texts = {name: _json(getattr(contract, name)) for name in ("scopes", "origins", "redirect_uris", "addresses")}
-    return {"name": contract.name, "per_second": contract.per_second, "per_day": contract.per_day, **texts}
+    lists = {name: texts(getattr(contract, name)) for name in ("scopes", "origins", "redirect_uris", "addresses")}
+    return {"name": contract.name, "per_second": contract.per_second, "per_day": contract.per_day, **lists}
 
 
 def _view(partner: Partner) -> PartnerView:
@@ -247,7 +233,8 @@ def _refuse_bad_addresses(contract: Contract) -> None:
             raise AddressInvalid({"zh": f"{address} 不是 IP 网段", "en": f"{address} is no IP network"}) from error
 
 
-def _refuse_bad_redirects(partner_id: str, request: Contract) -> None:
+def refuse_bad_redirects(partner_id: str, request: Contract) -> None:
+    """Refuse addresses that a subscriber must not be sent to."""
     for uri in request.redirect_uris:
         reason = redirect_uri.refusal(uri)
         if reason is not None:
@@ -259,6 +246,37 @@ def _refuse_bad_redirects(partner_id: str, request: Contract) -> None:
                 "en": f"a partner that signs subscribers in has an id of at most {_LONGEST_SIGN_IN_ID} characters",
             }
         )
+
+
+def add_partner(request: CreatePartner, ctx: Context) -> None:
+    """Record a partner that has no secret yet."""
+    ctx.unit.insert(
+        partner_rows,
+        id=request.id, public=request.public, suspended=False, created_at=ctx.now, **_columns(request),
+    )  # fmt: skip
+    ctx.part(Partners).forget(request.id)
+    ctx.audit_detail["partner"] = request.id
+
+
+def give_secret(partner_id: str, ctx: Context) -> Credentials:
+    """Make a partner's first secret, and show it."""
+    secret = client_secret.generate()
+    _insert_secret(ctx.unit, partner_id, _stored(secret, partner_id, ctx))
+    ctx.part(Partners).forget(partner_id)
+    return Credentials(partner_id, secret)
+
+
+def renew_secret(partner: Partner, ctx: Context) -> Credentials:
+    """Make a new secret; the one before it stays good for `OVERLAP`, older ones end now."""
+    secret = client_secret.generate()
+    new = _stored(secret, partner.id, ctx)
+    kept = {one.id: one for one in client_secret.rotate(partner.secrets, new, ctx.now, OVERLAP)}
+    for old in partner.secrets:
+        ctx.unit.update(partner_secrets, {"id": old.id}, ends_at=kept[old.id].ends_at if old.id in kept else ctx.now)
+    _insert_secret(ctx.unit, partner.id, new)
+    ctx.part(Partners).forget(partner.id)
+    ctx.audit_detail["partner"] = partner.id
+    return Credentials(partner.id, secret)
 
 
 async def _partner(partner_id: str, ctx: Context) -> Partner:
@@ -282,5 +300,6 @@ def _insert_secret(unit: Unit, partner_id: str, stored: StoredSecret) -> None:
     )  # fmt: skip
 
 
-def _json(texts: list[str]) -> str:
-    return msgspec.json.encode(texts).decode()
+def texts(values: list[str]) -> str:
+    """A list of texts as its column holds it."""
+    return msgspec.json.encode(values).decode()

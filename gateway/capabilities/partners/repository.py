@@ -20,6 +20,9 @@ Network = IPv4Network | IPv6Network
 _FRESH_FOR = timedelta(seconds=3)
 _REMEMBERED = 10_000
 
+OWN_ACCOUNT = "partner:self"
+"""The scope of looking after the partner's own account, which comes with being a partner."""
+
 
 class Partner(msgspec.Struct, frozen=True):
     """One partner application."""
@@ -111,7 +114,7 @@ def _fetch(connection: Connection, partner_id: str) -> Partner | None:
     return Partner(
         id=row.id,
         name=row.name,
-        scopes=frozenset(msgspec.json.decode(row.scopes, type=list[str])),
+        scopes=frozenset([*msgspec.json.decode(row.scopes, type=list[str]), OWN_ACCOUNT]),
         origins=frozenset(msgspec.json.decode(row.origins, type=list[str])),
         redirect_uris=frozenset(msgspec.json.decode(row.redirect_uris, type=list[str])),
         addresses=tuple(ip_network(text, strict=False) for text in msgspec.json.decode(row.addresses, type=list[str])),

@@ -56,6 +56,7 @@ class Session(Struct, frozen=True):
     title={"zh": "打开网页会话", "en": "Open a web session"},
     errors=(OriginRefused,),
     examples=(OpenSession("demo-portal"),),
+    shows_secret=True,
 )
 async def open(request: OpenSession, ctx: Context) -> Session:
     """Give the visitor of an allowed page a token of their own; with a session token, renew it for the same visitor.

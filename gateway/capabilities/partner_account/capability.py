@@ -1,0 +1,128 @@
+"""A partner looking after its own account. Every partner may: `partner:self` comes with being one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from auth import client_secret
+from config.settings import Settings
+from gateway.capabilities.offers import LiveCatalog
+from gateway.capabilities.partner_account import statement as sums
+from gateway.capabilities.partner_account import usage as counts
+from gateway.capabilities.partner_account.months import bounds, month_of
+from gateway.capabilities.partner_account.schemas import (
+    Account,
+    GetAccount,
+    GetStatement,
+    GetUsage,
+    HourOfCalls,
+    OutcomeOfCalls,
+    RenewSecret,
+    SecretInForce,
+    Statement,
+    StatementLine,
+    Usage,
+)
+from gateway.capabilities.partners import Credentials, Partner, PartnerIsPublic, PartnerNotFound, Partners, renew_secret
+from gateway.capability import CapabilitySet, Context, Effect
+from gateway.store import Store
+
+partner = CapabilitySet("partner")
+
+_SHOWN_OUTCOMES = 100
+
+
+@partner.capability(
+    scope="partner:self",
+    effect=Effect.READ,
+    http="GET /v1/partner",
+    title={"zh": "合作方账户", "en": "Get the partner's own account"},
+    errors=(PartnerNotFound,),
+    partner_only=True,
+)
+async def get(request: GetAccount, ctx: Context) -> Account:
+    """The caller's registration, quota and secrets in force."""
+    known = await _self(ctx)
+    usual = ctx.part(Settings).limits.quotas
+    agreed = await ctx.part(Partners).quota(known.id) or (usual.partner_per_second, usual.partner_per_day)
+    live = client_secret.live(known.secrets, ctx.now)
+    return Account(
+        known.id, known.name, sorted(known.scopes), sorted(known.origins), sorted(known.redirect_uris), *agreed,
+        [SecretInForce(one.id, one.created_at, one.ends_at) for one in live],
+    )  # fmt: skip
+
+
+@partner.capability(
+    scope="partner:self",
+    effect=Effect.REMOVE,
+    http="POST /v1/partner/secrets",
+    title={"zh": "更换自己的密钥", "en": "Renew the partner's own secret"},
+    errors=(PartnerNotFound, PartnerIsPublic),
+    partner_only=True,
+    shows_secret=True,
+)
+async def renew(request: RenewSecret, ctx: Context) -> Credentials:
+    """Make a new secret; the one before it stays good for seven days, older ones end now."""
+    known = await _self(ctx)
+    if known.public:
+        raise PartnerIsPublic
+    return renew_secret(known, ctx)
+
+
+@partner.capability(
+    scope="partner:self",
+    effect=Effect.READ,
+    http="GET /v1/partner/usage",
+    title={"zh": "调用统计", "en": "Count the partner's calls"},
+    partner_only=True,
+)
+async def usage(request: GetUsage, ctx: Context) -> Usage:
+    """Calls by hour, and by capability and outcome."""
+    since = (ctx.now - timedelta(days=request.days)).replace(minute=0, second=0, microsecond=0)
+    store, own = ctx.part(Store), ctx.principal.id
+    hours = await store.read(counts.hours, own, since)
+    outcomes = await store.read(counts.outcomes, own, since, _SHOWN_OUTCOMES)
+    return Usage(
+        since,
+        sum(hour.calls for hour in hours),
+        sum(hour.refused for hour in hours),
+        [HourOfCalls(*hour) for hour in hours],
+        [OutcomeOfCalls(*outcome) for outcome in outcomes],
+    )
+
+
+@partner.capability(
+    scope="partner:self",
+    effect=Effect.READ,
+    http="GET /v1/partner/statement",
+    title={"zh": "月度对账单", "en": "Get a month's statement"},
+    partner_only=True,
+)
+async def statement(request: GetStatement, ctx: Context) -> Statement:
+    """What the orders placed in a month came to, by offer and action."""
+    month = request.month or month_of(ctx.now)
+    begins, ends = bounds(month)
+    store, own = ctx.part(Store), ctx.principal.id
+    lines = [_line(sold, ctx) for sold in await store.read(sums.completed, own, begins, ends)]
+    return Statement(
+        month,
+        lines,
+        sum(line.orders for line in lines),
+        sum(line.amount_fen for line in lines),
+        sum(line.commission_fen for line in lines),
+        await store.read(sums.by_state, own, begins, ends),
+    )
+
+
+def _line(sold: sums.Sold, ctx: Context) -> StatementLine:
+    offer = ctx.part(LiveCatalog).current.by_code.get(sold.offer)
+    earns = 0 if offer is None or sold.action != "subscribe" else offer.commission_fen
+    name = sold.offer if offer is None else offer.names.to(ctx.locale)
+    return StatementLine(sold.offer, name, sold.action, sold.orders, sold.amount_fen, sold.orders * earns)
+
+
+async def _self(ctx: Context) -> Partner:
+    found = await ctx.part(Partners).get(ctx.principal.id)
+    if found is None:
+        raise PartnerNotFound
+    return found
