@@ -71,6 +71,8 @@ class Operation:
     shape: Shape = Shape.ONE
     resource: type[msgspec.Struct] | None = None
     """What is answered or listed: its attributes can be selected and filtered by."""
+    required: frozenset[str] = frozenset()
+    """Attributes that the document requires: told whatever is selected."""
     user: Callable[[Asked], str | None] = _nobody
     """The partner's user whom the request names in the standard's own way."""
     parameters: frozenset[str] = frozenset()

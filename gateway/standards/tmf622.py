@@ -46,6 +46,7 @@ _ITEM_ACTIONS = {
 }  # fmt: skip
 _ITEM_ID = "1"
 _PARTY = frozenset({tmf.PARTY})
+_REQUIRED = frozenset({"productOrderItem", "productOrder"})
 
 
 class GivenOffering(Struct, frozen=True):
@@ -323,7 +324,7 @@ def _cancelled_order(order: Order, asked: Asked) -> CancelProductOrder:
 def _listing(path: str, resource: type[Struct], many: Any, own: Any, placed: Any) -> Operation:
     """A list: for a person its own orders, for a partner those it placed."""
     to_all: dict[str, Any] = {
-        "shape": Shape.LIST, "resource": resource, "user": tmf.named_in_query, "parameters": _PARTY
+        "shape": Shape.LIST, "resource": resource, "required": _REQUIRED, "user": tmf.named_in_query, "parameters": _PARTY,
     }  # fmt: skip
     for_partner = Operation("GET", path, "orders.search", many, placed, **to_all)
     return Operation("GET", path, "orders.list", many, own, for_partner=for_partner, **to_all)
@@ -331,8 +332,9 @@ def _listing(path: str, resource: type[Struct], many: Any, own: Any, placed: Any
 
 def _reading(path: str, resource: type[Struct], one: Any) -> Operation:
     """One of the orders that a list has."""
-    for_partner = Operation("GET", path, "orders.find", one, tmf.by_id, resource=resource)
-    return Operation("GET", path, "orders.get", one, tmf.by_id, resource=resource, for_partner=for_partner)
+    told: dict[str, Any] = {"resource": resource, "required": _REQUIRED}
+    for_partner = Operation("GET", path, "orders.find", one, tmf.by_id, **told)
+    return Operation("GET", path, "orders.get", one, tmf.by_id, for_partner=for_partner, **told)
 
 
 TMF622 = Standard(

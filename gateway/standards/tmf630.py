@@ -26,6 +26,7 @@ USUAL = 20
 MOST = 100
 """Resources on a page at most; a greater `limit` is taken for this."""
 
+_IDENTIFYING = frozenset({"id", "href", "@type"})
 _DEEPEST = 1_000_000
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -65,11 +66,11 @@ class Selection(Struct, frozen=True):
         """Whether the resource meets every condition."""
         return all(condition.holds(resource) for condition in self.conditions)
 
-    def narrowed(self, resource: dict[str, Any], always: frozenset[str]) -> dict[str, Any]:
-        """The resource with the selected attributes and those that are `always` told."""
+    def narrowed(self, resource: dict[str, Any], required: frozenset[str]) -> dict[str, Any]:
+        """The resource with the selected attributes, what identifies it, and what its document requires."""
         if self.fields is None:
             return resource
-        return {name: value for name, value in resource.items() if name in self.fields or name in always}
+        return {name: value for name, value in resource.items() if name in self.fields | required | _IDENTIFYING}
 
 
 def selection(query: Mapping[str, Sequence[str]], resource: type[Struct], passed: frozenset[str]) -> Selection:
@@ -88,12 +89,6 @@ def selection(query: Mapping[str, Sequence[str]], resource: type[Struct], passed
         min(_number(query, "limit", USUAL, 1, 10**9), MOST),
         tuple(conditions),
     )
-
-
-def required(resource: type[Struct]) -> frozenset[str]:
-    """The attributes that are told whatever is selected: id, href, the type, and what the document requires."""
-    names = {field.encode_name for field in msgspec.structs.fields(resource) if field.required}
-    return frozenset({"id", "href", "@type"} | names)
 
 
 def _condition(name: str, values: Sequence[str], resource: type[Struct]) -> Condition:

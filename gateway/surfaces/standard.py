@@ -17,7 +17,7 @@ from gateway.authentication import Authentication
 from gateway.errors import GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
 from gateway.invoke import Call, Invoker
 from gateway.standards.operation import Asked, Operation, Shape, Standard, member
-from gateway.standards.tmf630 import Selection, required, selection
+from gateway.standards.tmf630 import Selection, selection
 from gateway.surfaces.calls import channel_of, checked_key, user_account
 from gateway.surfaces.rest import Server, locale_of, named_user, presented
 
@@ -115,12 +115,17 @@ class StandardServer:
             capability,
             principal,
             fields,
-            account=None if asked.user is None else user_account(principal, asked.user),
+            account=self._account(principal, asked),
             channel=channel_of(principal),
             locale=asked.locale,
             idempotency_key=checked_key(request.headers.get("idempotency-key")),
             origin=request.headers.get("origin"),
         )
+
+    def _account(self, principal: Principal, asked: Asked) -> str | None:
+        if asked.user is None or principal.kind == "anonymous":  # who shows no credentials is told so, and no more
+            return None
+        return user_account(principal, asked.user)
 
     async def _collect(
         self, operation: Operation, principal: Principal, asked: Asked, request: Request[Any, Any]
@@ -143,7 +148,6 @@ class StandardServer:
         is_whole: bool,
         wanted: Selection,
     ) -> HTTPResponse:
-        assert operation.resource is not None
         matching = [one for one in found if wanted.matches(one)]
         if not is_whole and wanted.offset + wanted.limit > len(matching):
             raise MalformedRequest(
@@ -153,7 +157,6 @@ class StandardServer:
                 }
             )
         page = matching[wanted.offset : wanted.offset + wanted.limit]
-        always = required(operation.resource)
         headers = self._headers(request)
         headers["x-result-count"] = str(len(page))
         if is_whole:
@@ -161,7 +164,7 @@ class StandardServer:
         links = _links(request, wanted, len(matching))
         if links:
             headers["link"] = links
-        return self._json([wanted.narrowed(one, always) for one in page], operation.status, headers)
+        return self._json([wanted.narrowed(one, operation.required) for one in page], operation.status, headers)
 
     def _one(
         self,
@@ -175,7 +178,7 @@ class StandardServer:
             return HTTPResponse(None, operation.status, headers)
         body: dict[str, Any] = msgspec.to_builtins(resource)
         if wanted is not None:
-            body = wanted.narrowed(body, required(type(resource)))
+            body = wanted.narrowed(body, operation.required)
         if operation.status == 201 and "href" in body:
             headers["location"] = body["href"]
         return self._json(body, operation.status, headers)

@@ -8,6 +8,7 @@ from gateway.capabilities.bindings.capability import (
     ConfirmCode,
     EndBinding,
     ListBindings,
+    NumberVerified,
     RequestCode,
 )
 from gateway.capabilities.bindings.capability import bindings as binding_capabilities
@@ -31,6 +32,7 @@ __all__ = [
     "EndBinding",
     "ListBindings",
     "NotASubscriber",
+    "NumberVerified",
     "PhoneNumberInvalid",
     "RequestCode",
     "binding_capabilities",

@@ -20,8 +20,10 @@ from gateway.capabilities.bindings.errors import (
     NotASubscriber,
     NotBound,
     PhoneNumberInvalid,
+    TextNotApproved,
 )
 from gateway.capabilities.bindings.tables import code_tries, one_time_codes
+from gateway.capabilities.partners import Partners
 from gateway.capabilities.subscribers import subscribers
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import Forbidden
@@ -46,6 +48,18 @@ class RequestCode(Struct, frozen=True):
     phone: Annotated[
         str, Meta(max_length=40, description="Mobile number, as people write it.", examples=["13800138000"])
     ]
+    message: Annotated[
+        str | None,
+        Meta(
+            description="Text with {{code}}, one of those approved for the calling partner. Null: the platform's own."
+        ),
+    ] = None
+
+
+class NumberVerified(Struct, frozen=True):
+    """Who answered holds the number that the code was sent to."""
+
+    outcome: str
 
 
 class CodeSent(Struct, frozen=True):
@@ -110,7 +124,7 @@ class Ended(Struct, frozen=True):
     effect=Effect.WRITE,
     http="POST /v1/bindings/codes",
     title={"zh": "获取验证码", "en": "Ask for a one-time code"},
-    errors=(PhoneNumberInvalid, CodeTooSoon),
+    errors=(PhoneNumberInvalid, CodeTooSoon, TextNotApproved),
     examples=(RequestCode("13800138000"),),
 )
 async def request_code(request: RequestCode, ctx: Context) -> CodeSent:
@@ -120,6 +134,7 @@ async def request_code(request: RequestCode, ctx: Context) -> CodeSent:
         phone = normalise(request.phone)
     except NotAPhoneNumber as error:
         raise PhoneNumberInvalid from error
+    await _refuse_unapproved(request.message, ctx)
     vault, rules, store = ctx.part(PhoneVault), ctx.part(CodeRules), ctx.part(Store)
     phone_hash = vault.digest(phone)
     of_phone = await store.read(codes.history_of_phone, phone_hash, ctx.now)
@@ -135,7 +150,7 @@ async def request_code(request: RequestCode, ctx: Context) -> CodeSent:
         code_digest=one_time_code.digest(code, codes.salt_of(code_id, account, phone_hash), rules.pepper),
         sent_at=ctx.now,
     )  # fmt: skip
-    message = ctx.part(codes.CodeSender).seal(code_id, codes.CodePayload(phone, code, ctx.locale))
+    message = ctx.part(codes.CodeSender).seal(code_id, codes.CodePayload(phone, code, ctx.locale, request.message))
     owe(ctx.unit, "bindings.send_code", message, id=ctx.ids(), now=ctx.now, trace_id=ctx.trace_id)
     limits = rules.limits
     return CodeSent(mask(phone), ctx.now + limits.lifetime, int(limits.resend_after.total_seconds()))
@@ -152,21 +167,34 @@ async def request_code(request: RequestCode, ctx: Context) -> CodeSent:
 async def confirm_code(request: ConfirmCode, ctx: Context) -> BoundTo:
     """Bind the calling account to the subscriber whose number received the code."""
     account = _account(ctx)
-    store, rules = ctx.part(Store), ctx.part(CodeRules)
-    kept = await store.read(codes.newest_code, account)
-    if kept is None:
-        raise CodeRefused({"zh": "请先获取验证码", "en": "ask for a code first"}, outcome="none")
-    outcome = one_time_code.check(kept.sent, request.code, rules.pepper, ctx.now, rules.limits)
+    store = ctx.part(Store)
+    kept, outcome = await _checked(account, request, ctx)
     owner = await store.read(_subscriber_by_phone, kept.phone_hash) if outcome is Outcome.ACCEPTED else None
     if owner is None and outcome.costs_a_try:
         await _spend_try(kept, outcome, ctx)
-    if outcome is not Outcome.ACCEPTED:
-        left = max(0, rules.limits.tries - kept.tries - (1 if outcome.costs_a_try else 0))
-        raise CodeRefused(dict(outcome.words), outcome=outcome.value, tries_left=left)
+    _refuse_unaccepted(kept, outcome, ctx)
     if owner is None:
         raise NotASubscriber
     _record_try(ctx.unit, kept, outcome, ctx)
     return await _bind(account, owner, ctx)
+
+
+@bindings.capability(
+    scope="bindings:write",
+    effect=Effect.WRITE,
+    http="POST /v1/bindings/codes/verify",
+    title={"zh": "核验验证码", "en": "Verify a number by a one-time code"},
+    errors=(CodeRefused,),
+    examples=(ConfirmCode("123456"),),
+)
+async def verify_code(request: ConfirmCode, ctx: Context) -> NumberVerified:
+    """Prove that who answers the code holds the number, without binding the account. The code is then used."""
+    kept, outcome = await _checked(_account(ctx), request, ctx)
+    if outcome is Outcome.WRONG:
+        await _spend_try(kept, outcome, ctx)
+    _refuse_unaccepted(kept, outcome, ctx)
+    _record_try(ctx.unit, kept, outcome, ctx)
+    return NumberVerified(outcome.value)
 
 
 @bindings.capability(
@@ -212,6 +240,30 @@ def _account(ctx: Context) -> str:
             {"zh": "请指明要绑定的账号", "en": "name the account to bind (Tuila-User), or call with one of your own"}
         )
     return ctx.account
+
+
+async def _refuse_unapproved(message: str | None, ctx: Context) -> None:
+    if message is None:
+        return
+    partner = await ctx.part(Partners).get(ctx.principal.id) if ctx.principal.kind == "partner" else None
+    approved = () if partner is None else codes.approved_texts(partner.name)
+    if message not in approved:
+        listed = " | ".join(approved)
+        raise TextNotApproved({"zh": f"可以使用的短信内容：{listed}", "en": f"texts that may be sent: {listed}"})
+
+
+async def _checked(account: str, request: ConfirmCode, ctx: Context) -> tuple[codes.KeptCode, Outcome]:
+    kept = await ctx.part(Store).read(codes.newest_code, account)
+    if kept is None:
+        raise CodeRefused({"zh": "请先获取验证码", "en": "ask for a code first"}, outcome="none")
+    rules = ctx.part(CodeRules)
+    return kept, one_time_code.check(kept.sent, request.code, rules.pepper, ctx.now, rules.limits)
+
+
+def _refuse_unaccepted(kept: codes.KeptCode, outcome: Outcome, ctx: Context) -> None:
+    if outcome is not Outcome.ACCEPTED:
+        left = max(0, ctx.part(CodeRules).limits.tries - kept.tries - (1 if outcome.costs_a_try else 0))
+        raise CodeRefused(dict(outcome.words), outcome=outcome.value, tries_left=left)
 
 
 async def _spend_try(kept: codes.KeptCode, outcome: Outcome, ctx: Context) -> None:

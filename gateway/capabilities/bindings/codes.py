@@ -82,10 +82,25 @@ class CodePayload(msgspec.Struct):
     phone: str
     code: str
     locale: str
+    template: str | None = None
+    """An approved text of a partner, with `{{code}}`; None: the platform's own."""
 
 
-def code_text(code: str, locale: str) -> str:
+PLACE_OF_CODE = "{{code}}"
+
+
+def approved_texts(partner: str) -> tuple[str, str]:
+    """The texts, in Chinese and English, in which a partner of that name may have a code sent."""
+    return (
+        f"{PLACE_OF_CODE}是您在{partner}的验证码。请勿告诉他人。",
+        f"{PLACE_OF_CODE} is your {partner} code. Never tell it to anybody.",
+    )
+
+
+def code_text(code: str, locale: str, template: str | None = None) -> str:
     """The text message that carries a code."""
+    if template is not None:
+        return template.replace(PLACE_OF_CODE, code)
     if locale.startswith("en"):
         return f"Your Tuila code is {code}, good for 5 minutes. Never tell it to anybody."
     return f"【推拉】验证码{code}，5分钟内有效。请勿告诉他人。"
@@ -114,4 +129,4 @@ class CodeSender:
             return
         message = msgspec.json.decode(job.body, type=CodeMessage)
         payload = msgspec.json.decode(self._box.open(message.sealed, message.id.encode()), type=CodePayload)
-        await self._sms.send(payload.phone, code_text(payload.code, payload.locale), message.id)
+        await self._sms.send(payload.phone, code_text(payload.code, payload.locale, payload.template), message.id)

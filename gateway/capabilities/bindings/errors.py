@@ -13,6 +13,14 @@ class PhoneNumberInvalid(GatewayError):
     title = {"zh": "手机号码不正确", "en": "That is not a mobile number"}
 
 
+class TextNotApproved(GatewayError):
+    """The message is not one that may be sent in this partner's name."""
+
+    status = 400
+    code = "text-not-approved"
+    title = {"zh": "短信内容未经批准", "en": "The message is not an approved one"}
+
+
 class CodeTooSoon(TooManyRequests):
     """No more codes for now; `retry_after` seconds say when."""
 

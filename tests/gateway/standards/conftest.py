@@ -39,10 +39,17 @@ class Client:
         async with self.session.request(method, self.url + path, headers=sent, **data) as response:
             return Answer(response.status, await response.json(content_type=None), response.headers)
 
-    async def log_in(self, *scopes: str, partner: str = "shop") -> None:
+    async def log_in(self, *scopes: str, partner: str = "shop", per_second: int | None = None) -> None:
         """Register a partner and show its token from now on."""
         given = await self.world.call(
-            OPERATOR, "partners.create", id=partner, name="Shop", scopes=list(scopes or SCOPES), origins=[]
+            OPERATOR,
+            "partners.create",
+            id=partner,
+            name="Shop",
+            scopes=list(scopes or SCOPES),
+            origins=[],
+            per_second=per_second,
+            per_day=None if per_second is None else 1_000_000_000,
         )
         form = {"grant_type": "client_credentials"}
         basic = {"Authorization": aiohttp.encode_basic_auth(given.client_id, given.client_secret)}

@@ -75,6 +75,21 @@ def _inlined(part: Any, root: dict[str, Any]) -> Any:
     return {name: _inlined(value, root) for name, value in part.items()}
 
 
+def answered_as(path: str, status: int, body: Any) -> bool:
+    """Whether an answer of the CAMARA interface is what its document says for that path and status.
+
+    Raises:
+        jsonschema.ValidationError: where it is not, and why.
+    """
+    whole = document("camara")
+    response = whole["paths"][path]["post"]["responses"][str(status)]
+    if "$ref" in response:
+        response = _at(whole, response["$ref"].partition("#")[2])
+    schema = _inlined(response["content"]["application/json"]["schema"], whole)
+    jsonschema.Draft7Validator(schema, format_checker=_formats).validate(body)
+    return True
+
+
 def _at(root: Any, pointer: str) -> Any:
     for name in pointer.strip("/").split("/"):
         root = root[name]
