@@ -49,7 +49,7 @@ class RequestCode(Struct, frozen=True):
         str, Meta(max_length=40, description="Mobile number, as people write it.", examples=["13800138000"])
     ]
     message: Annotated[
-        str | None,
+        Annotated[str, Meta(max_length=160)] | None,
         Meta(
             description="Text with {{code}}, one of those approved for the calling partner. Null: the platform's own."
         ),
