@@ -136,7 +136,7 @@ def _postgresql_writer(app: Any, url: str) -> Any:
     return write
 
 
-def _open_to_all() -> list[str]:
+def open_to_all() -> list[str]:
     """One paid offer of each service that any subscriber may order."""
     asks_nothing = Eligibility()
     by_service = {
@@ -150,7 +150,7 @@ def _open_to_all() -> list[str]:
 def _requests(token: str) -> Iterator[bytes]:
     """Each subscriber's order once, then the next offer; each under a key of its own."""
     run = uuid.uuid4().hex[:8]
-    for offer in _open_to_all():
+    for offer in open_to_all():
         body = msgspec.json.encode({"offer": offer})
         for subscriber in range(1, SUBSCRIBERS + 1):
             yield post("/v1/orders", body, {

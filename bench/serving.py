@@ -14,7 +14,7 @@ from adapters.sms.fake import FakeSms
 from auth.principal import Principal
 from auth.tokens import TokenIssuer
 from bench.fill import PARTNER
-from config.settings import Limits, QuotaSettings, Settings, WeChatSettings
+from config.settings import Limits, QuotaSettings, Settings, WebSocketLimits, WeChatSettings
 from gateway.capabilities.partners import CreatePartner
 from gateway.invoke import Call
 from gateway.platform import Outside, Platform
@@ -26,13 +26,15 @@ _UNBOUNDED = QuotaSettings(
 )
 
 
-def new_platform(url: str, folder: Path, *, wechat: WeChatSettings | None = None) -> Platform:
+def new_platform(
+    url: str, folder: Path, *, wechat: WeChatSettings | None = None, websocket: WebSocketLimits | None = None
+) -> Platform:
     """The platform over a database, with outside systems in memory and quotas nobody reaches."""
     settings = Settings(
         data_dir=folder,
         database_url=SecretStr(url),
         wechat=wechat,
-        limits=Limits(quotas=_UNBOUNDED),
+        limits=Limits(quotas=_UNBOUNDED, websocket=websocket or WebSocketLimits()),
     )
     return Platform(settings, Outside(FakeBoss(), FakeSms()))
 

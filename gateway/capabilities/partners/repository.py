@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -14,7 +15,7 @@ from auth.secret_box import SecretBox
 from gateway.capabilities.partners.tables import partner_secrets
 from gateway.capabilities.partners.tables import partners as partner_rows
 from gateway.kit.clock import Clock
-from gateway.store import Store
+from gateway.store import Loader, Store
 
 Network = IPv4Network | IPv6Network
 _FRESH_FOR = timedelta(seconds=3)
@@ -62,8 +63,8 @@ class Partners:
     """Partners by client id, remembered for three seconds: so long may a suspension take to be felt."""
 
     def __init__(self, store: Store, box: SecretBox, clock: Clock) -> None:
-        self._store = store
         self._clock = clock
+        self._loader: Loader[str, Partner] = Loader(store, _fetch)  # thousands may ask at the same moment
         self.box = box
         self._known: dict[str, tuple[datetime, Partner | None]] = {}
 
@@ -73,7 +74,7 @@ class Partners:
         known = self._known.get(partner_id)
         if known is not None and known[0] > now:
             return known[1]
-        partner = await self._store.read(_fetch, partner_id)
+        partner = await self._loader.get(partner_id)
         if len(self._known) >= _REMEMBERED:  # ids are the callers' words: they must not fill the memory
             self._known.clear()
         self._known[partner_id] = (now + _FRESH_FOR, partner)
@@ -106,7 +107,12 @@ def standing_of(connection: Connection, partner_id: str) -> str | None:
     return connection.scalar(select(partner_rows.c.standing).where(partner_rows.c.id == partner_id))
 
 
-def _fetch(connection: Connection, partner_id: str) -> Partner | None:
+def _fetch(connection: Connection, partner_ids: Sequence[str]) -> dict[str, Partner]:
+    found = ((partner_id, _read(connection, partner_id)) for partner_id in partner_ids)
+    return {partner_id: partner for partner_id, partner in found if partner is not None}
+
+
+def _read(connection: Connection, partner_id: str) -> Partner | None:
     row = connection.execute(select(partner_rows).where(partner_rows.c.id == partner_id)).one_or_none()
     if row is None:
         return None
