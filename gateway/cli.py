@@ -21,7 +21,7 @@ from auth.principal import Principal
 from config.settings import Settings
 from gateway import audit, logs, migrations
 from gateway.app import VERSION, open_platform, running
-from gateway.commands import data
+from gateway.commands import data, order_files, reconcile
 from gateway.demo.launch import PortTaken, launch
 from gateway.errors import GatewayError
 from gateway.invoke import Call
@@ -36,6 +36,8 @@ outbox_app = typer.Typer(no_args_is_help=True, help="Work owed to the outside.")
 audit_app = typer.Typer(no_args_is_help=True, help="The audit log.")
 keys_app = typer.Typer(no_args_is_help=True, help="The installation's keys.")
 data.register(app)
+order_files.register(app)
+reconcile.register(app)
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(audit_app, name="audit")
 app.add_typer(keys_app, name="keys")

@@ -47,6 +47,7 @@ from gateway.capabilities.partner_account import partner_account_capabilities
 from gateway.capabilities.partners import Partners, partner_capabilities
 from gateway.capabilities.recommendations.capability import recommendations as recommendation_capabilities
 from gateway.capabilities.recommendations.live import LiveRanker
+from gateway.capabilities.reconciliation import Reconciler, Repairs, reconciliation_capabilities
 from gateway.capabilities.sessions import session_capabilities
 from gateway.capabilities.subjects import Subjects, SubscriberAccounts
 from gateway.capabilities.watch import Watch, watch_capabilities
@@ -88,6 +89,7 @@ SETS: tuple[CapabilitySet, ...] = (
     greylist_capabilities,
     exchange_capabilities,
     webhook_capabilities,
+    reconciliation_capabilities,
 )
 """Everything the platform can do."""
 
@@ -193,6 +195,9 @@ class Platform:
             self.store, self.invoke, self.partners, folder, self.settings.exchange, self.clock
         )
         self.handlers.update(self.order_files.handlers())
+        self.reconciler = Reconciler(
+            self.store, self.outside.boss, self.settings.data_dir, clock=self.clock, ids=self.ids
+        )
 
     def _handlers(self) -> dict[str, Handler]:
         rules = self.settings.number_checks
@@ -205,6 +210,7 @@ class Platform:
             clears=checks.clears, clock=self.clock, ids=self.ids,
         )  # fmt: skip
         self.parts.add(fulfilment)
+        self.parts.add(Repairs(self.store, self.outside.boss, fulfilment))
         sender = Sender(
             self.outside.channels, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale,
             self._order_page,
@@ -232,6 +238,7 @@ class Platform:
             self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
             self._tasks.append(asyncio.create_task(self._repeat(self.watch.look, seconds=5)))
             self._tasks.append(asyncio.create_task(self._repeat(self.order_files.tidy, seconds=60)))
+            self._tasks.append(asyncio.create_task(self._repeat(self.reconciler.run_yesterday, seconds=600)))
             if self.outside.numbers is not None:
                 self._tasks.append(asyncio.create_task(self._repeat(self.number_sweep.sweep, seconds=SWEEP_EVERY)))
 

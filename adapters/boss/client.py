@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random, SystemRandom
-from urllib.parse import quote
+from typing import TypeVar
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import msgspec
 
 from adapters.backoff import Backoff
-from adapters.boss.protocol import ProvisionOrder, ProvisionResult
+from adapters.boss.protocol import LedgerPage, ProvisionOrder, ProvisionResult
 from adapters.errors import OutcomeUnknown, UpstreamRefused, UpstreamUnavailable
 from adapters.http_failures import check_taken, limits, told_apart
+
+T = TypeVar("T")
 
 
 class BossClient:
@@ -39,23 +42,35 @@ class BossClient:
 
     async def provision(self, order: ProvisionOrder) -> ProvisionResult:
         status, body = await self._exchange("POST", self._orders, msgspec.json.encode(order))
-        return _result(status, body)
+        return _read(status, body, ProvisionResult)
 
     async def status(self, order_number: str) -> ProvisionResult | None:
+        return await self._repeated(lambda: self._ask(order_number), "how far the order is")
+
+    async def list_taken(self, begin: datetime, end: datetime, after: str | None, limit: int) -> LedgerPage:
+        asked = {"begin": begin.isoformat(), "end": end.isoformat(), "after": after or "", "limit": str(limit)}
+        return await self._repeated(lambda: self._page(f"{self._orders}?{urlencode(asked)}"), "what it has taken")
+
+    async def _repeated(self, ask: Callable[[], Awaitable[T]], what: str) -> T:
+        """A question, asked again while there is no answer."""
         waits = self._backoff.waits(self._rng)
         while True:
             try:
-                return await self._ask(order_number)
+                return await ask()
             except (UpstreamUnavailable, OutcomeUnknown) as exc:
                 wait = next(waits, None)
                 if wait is None:
-                    raise UpstreamUnavailable("the back end did not say how far the order is") from exc
+                    raise UpstreamUnavailable(f"the back end did not say {what}") from exc
             await self._sleep(wait)
+
+    async def _page(self, url: str) -> LedgerPage:
+        status, body = await self._exchange("GET", url, None)
+        return _read(status, body, LedgerPage)
 
     async def _ask(self, order_number: str) -> ProvisionResult | None:
         status, body = await self._exchange("GET", f"{self._orders}/{quote(order_number, safe='')}", None)
         try:
-            return _result(status, body)
+            return _read(status, body, ProvisionResult)
         except UpstreamRefused as refused:
             if (status, refused.code) == (404, "unknown_order"):
                 return None
@@ -69,9 +84,9 @@ class BossClient:
                 return response.status, await response.read()
 
 
-def _result(status: int, body: bytes) -> ProvisionResult:
+def _read(status: int, body: bytes, kind: type[T]) -> T:
     check_taken("the back end", status, body)
     try:
-        return msgspec.json.decode(body, type=ProvisionResult)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as exc:
         raise OutcomeUnknown("the back end's answer cannot be read") from exc

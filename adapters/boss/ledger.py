@@ -1,13 +1,13 @@
 """The stand-in's durable ledger: every request it received, every order it took, every effect it had."""
 
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from adapters.boss.protocol import ProvisionOrder, ProvisionResult
+from adapters.boss.protocol import LedgerEntry, ProvisionOrder, ProvisionResult
 
 Table = Literal["requests", "orders", "effects"]
 
@@ -18,15 +18,22 @@ CREATE TABLE IF NOT EXISTS requests (
 CREATE TABLE IF NOT EXISTS orders (
     seq INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE, body BLOB NOT NULL, at TEXT NOT NULL,
     status TEXT NOT NULL, reason TEXT, ready_at TEXT NOT NULL, polls_left INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS orders_at ON orders (at);
 CREATE TABLE IF NOT EXISTS effects (
     seq INTEGER PRIMARY KEY, number TEXT NOT NULL, subscriber_ref TEXT NOT NULL, offer_code TEXT NOT NULL,
     action TEXT NOT NULL, effective TEXT NOT NULL, price_fen INTEGER NOT NULL, at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS effects_number ON effects (number);
 """
 _SHOWN: dict[Table, tuple[str, ...]] = {
     "requests": ("seq", "number", "kind", "at", "outcome", "answer_lost"),
     "orders": ("seq", "number", "at", "status", "reason"),
     "effects": ("seq", "number", "subscriber_ref", "offer_code", "action", "effective", "price_fen", "at"),
 }
+
+
+def _entry(number: str, body: bytes, status: Any, effects: int) -> LedgerEntry:
+    order = msgspec.json.decode(body, type=ProvisionOrder)
+    return LedgerEntry(number, order.subscriber_ref, order.offer_code, order.action, order.price_fen, status, effects)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -93,6 +100,15 @@ class Ledger:
                 return ProvisionResult(number, "processing")
             self._carry_out(msgspec.json.decode(body, type=ProvisionOrder), now)
         return ProvisionResult(number, "completed")
+
+    def list_taken(self, begin: datetime, end: datetime, after: str, limit: int) -> list[LedgerEntry]:
+        """Up to `limit` orders taken in a stretch of time, by number."""
+        rows = self._db.execute(
+            "SELECT number, body, status, (SELECT count(*) FROM effects WHERE effects.number = orders.number)"
+            " FROM orders WHERE at >= ? AND at < ? AND number > ? ORDER BY number LIMIT ?",
+            (begin.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat(), after, limit),
+        )
+        return [_entry(*row) for row in rows]
 
     def page(self, table: Table, after: int, limit: int, *, newest_first: bool) -> list[dict[str, Any]]:
         """Up to `limit` rows of `table` past row number `after` (before it, if newest first and not 0)."""

@@ -1,5 +1,6 @@
 """The contract of the provisioning back end."""
 
+from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -43,6 +44,27 @@ class ProvisionResult(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+class LedgerEntry(msgspec.Struct, frozen=True):
+    """One order in the back end's books."""
+
+    number: str
+    subscriber_ref: str
+    offer_code: str
+    action: str
+    price_fen: int
+    status: Literal["completed", "processing", "refused"]
+    effects: int
+    """How often it was carried out: 1 for a completed order, more where something went wrong there."""
+
+
+class LedgerPage(msgspec.Struct, frozen=True):
+    """Entries in the order of their numbers (by code point)."""
+
+    entries: list[LedgerEntry]
+    next: str | None = None
+    """Give it as `after` for the page that follows; None on the last one."""
+
+
 class Boss(Protocol):
     """Carries out orders, each order number at most once."""
 
@@ -57,6 +79,14 @@ class Boss(Protocol):
 
     async def status(self, order_number: str) -> ProvisionResult | None:
         """How far the order is; None if the back end has never seen that number.
+
+        Raises:
+            UpstreamUnavailable: no answer after the client's own retries.
+            UpstreamRefused: the question itself was not acceptable.
+        """
+
+    async def list_taken(self, begin: datetime, end: datetime, after: str | None, limit: int) -> LedgerPage:
+        """Up to `limit` (1 to 1000) orders taken from `begin` on and before `end`, with numbers past `after`.
 
         Raises:
             UpstreamUnavailable: no answer after the client's own retries.

@@ -14,7 +14,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from adapters.boss.ledger import Ledger, Table, Terms
-from adapters.boss.protocol import ProvisionOrder, ProvisionResult
+from adapters.boss.protocol import LedgerPage, ProvisionOrder, ProvisionResult
 from adapters.faults import FaultBoard, Faults
 from adapters.sandbox_http import (
     Refusal,
@@ -90,6 +90,22 @@ class Sandbox:
             raise Refusal(404, "unknown_order", "this number was never seen")
         return answer(result)
 
+    async def list_taken(self, request: web.Request) -> web.Response:
+        self._check_key(request)
+        if self.board.faults.down:
+            raise Refusal(503, "busy", "the back end is down")
+        try:
+            begin, end = (msgspec.convert(request.query.get(name), datetime, strict=False) for name in ("begin", "end"))
+        except msgspec.ValidationError as exc:
+            raise Refusal(400, "malformed", "begin and end are moments in ISO 8601") from exc
+        if begin.tzinfo is None or end.tzinfo is None:
+            raise Refusal(400, "malformed", "begin and end name their time zone")
+        limit = max(whole_number(request, "limit", 100, 1000), 1)
+        after = request.query.get("after", "")
+        entries = await self._write(self._ledger.list_taken, begin, end, after, limit + 1)
+        page = entries[:limit]
+        return answer(LedgerPage(page, page[-1].number if len(entries) > limit else None))
+
     async def ledger(self, request: web.Request) -> web.Response:
         try:
             table = msgspec.convert(request.query.get("table", "effects"), Table)
@@ -152,6 +168,7 @@ def make_app(
     app = web.Application(middlewares=[refusals_as_json])
     app.cleanup_ctx.append(sandbox.lifetime)
     app.router.add_post("/boss/v1/orders", sandbox.provision)
+    app.router.add_get("/boss/v1/orders", sandbox.list_taken)
     app.router.add_get("/boss/v1/orders/{number}", sandbox.status)
     app.router.add_get("/ledger", sandbox.ledger)
     sandbox.board.mount(app)

@@ -177,6 +177,27 @@ async def test_processing_ends_after_the_set_number_of_questions(world: World) -
     assert await world.effects() == ["N1"]
 
 
+async def test_what_was_taken_is_listed_in_pages_by_number(world: World) -> None:
+    for number in ("N3", "N1", "N2"):
+        await world.boss.provision(msgspec.structs.replace(ORDER, number=number))
+    await world.fail(refuse=["READ-5"])
+    await world.boss.provision(msgspec.structs.replace(ORDER, number="N4", offer_code="READ-5"))
+    now = datetime.now(UTC)
+    begin, end = now - timedelta(hours=1), now + timedelta(hours=1)
+    first = await world.boss.list_taken(begin, end, None, 3)
+    rest = await world.boss.list_taken(begin, end, first.next, 3)
+    entries = first.entries + rest.entries
+    assert [(one.number, one.status, one.effects) for one in entries] == [
+        ("N1", "completed", 1), ("N2", "completed", 1), ("N3", "completed", 1), ("N4", "refused", 0),
+    ]  # fmt: skip
+    assert (entries[0].subscriber_ref, entries[0].offer_code, entries[0].price_fen) == ("sub-1", "MUSIC-10", 1000)
+    assert rest.next is None
+    assert (await world.boss.list_taken(end, end + timedelta(hours=1), None, 3)).entries == []
+    await world.fail(down=True)
+    with pytest.raises(UpstreamUnavailable):
+        await world.boss.list_taken(begin, end, None, 3)
+
+
 async def test_a_closed_port_is_unavailable() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

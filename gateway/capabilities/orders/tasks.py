@@ -89,7 +89,7 @@ class Fulfilment:
             return
         try:
             if result is None:
-                result = await self._boss.provision(await self._request(order))
+                result = await self._boss.provision(await self.request(order))
         except OutcomeUnknown:
             self._step(unit, order, OrderState.UNKNOWN, "answer of the back end lost")
             self._owe(unit, job, "orders.settle", order, after=_ASK_AGAIN)
@@ -198,7 +198,8 @@ class Fulfilment:
         await self._store.commit(begun)
         return order
 
-    async def _request(self, order: StoredOrder) -> ProvisionOrder:
+    async def request(self, order: StoredOrder) -> ProvisionOrder:
+        """The order as the back end is told of it."""
         payer = await self._store.read(contact_of, order.subscriber_id)
         is_gift = order.action == "gift"
         holder = await self._store.read(contact_of, order.holder_id)
