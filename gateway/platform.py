@@ -238,7 +238,8 @@ class Platform:
             self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
             self._tasks.append(asyncio.create_task(self._repeat(self.watch.look, seconds=5)))
             self._tasks.append(asyncio.create_task(self._repeat(self.order_files.tidy, seconds=60)))
-            self._tasks.append(asyncio.create_task(self._repeat(self.reconciler.run_yesterday, seconds=600)))
+            if self.settings.boss is not None:  # a fake in memory keeps no books
+                self._tasks.append(asyncio.create_task(self._repeat(self.reconciler.run_yesterday, seconds=600)))
             if self.outside.numbers is not None:
                 self._tasks.append(asyncio.create_task(self._repeat(self.number_sweep.sweep, seconds=SWEEP_EVERY)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +15,9 @@ from rich.console import Console
 from auth.principal import Principal
 from config.settings import Settings
 from gateway.app import open_platform
+from gateway.bulk import statements
 from gateway.capabilities.exchange import FORMATS, OrderFile, OrderFileFolder, list_results
+from gateway.capabilities.reconciliation.running import bounds
 from gateway.errors import GatewayError
 from gateway.invoke import Call
 from gateway.platform import Platform
@@ -25,7 +28,7 @@ _ENDED = ("done", "failed", "cancelled")
 _out = Console()
 _err = Console(stderr=True)
 
-orders_app = typer.Typer(no_args_is_help=True, help="Orders by the file.")
+orders_app = typer.Typer(no_args_is_help=True, help="Orders by the file: in, and out.")
 
 
 def register(app: typer.Typer) -> None:
@@ -64,6 +67,31 @@ def order_file(
         _fail(f"{ended.state}: {ended.problem or 'see the results'}")
     _say(f"{ended.placed:,} placed, {ended.refused:,} refused")
     _say(f"each row's outcome: {results or file.name + '.results.csv'}")
+
+
+@orders_app.command("statement")
+def statement(
+    day: Annotated[str, typer.Argument(help="The day, YYYY-MM-DD.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="Where it goes; the name ends in .csv, .ndjson or .parquet.", show_default=False)
+    ],
+    partner: Annotated[str | None, typer.Option(help="Only orders of this partner.")] = None,
+) -> None:
+    """Write the orders placed on a day of the operator, with a manifest beside the file."""
+    form = next((form for form in statements.FORMATS if file.suffix == f".{form}"), None)
+    if form is None:
+        _fail(f"{file.name} ends in none of {', '.join(statements.FORMATS)}")
+    try:
+        begin, end = bounds(date.fromisoformat(day))
+    except ValueError:
+        _fail("the day is written YYYY-MM-DD")
+
+    async def work() -> statements.Manifest:
+        async with open_platform(Settings()) as (platform, _):
+            return await statements.write_statement(platform.store, file, form, begin, end, partner)
+
+    manifest = uvloop.run(work())
+    _say(f"{manifest.rows:,} orders; manifest: {file.name}.manifest.json")
 
 
 async def _work(asked: dict[str, Any], source: Path, results: Path) -> OrderFile:

@@ -48,6 +48,8 @@ def reconcile(
     """Compare our orders of a day with the back end's books and with a partner's file."""
     if (partner is None) != (file is None):
         _fail("--partner and --file go together")
+    if Settings().boss is None:
+        _fail("there is no back end to compare with: configure boss")
     try:
         compared = date.fromisoformat(day)
     except ValueError:

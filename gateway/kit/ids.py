@@ -40,3 +40,9 @@ class Ids:
         text = f"{tick:015x}"  # 12 digits of milliseconds, 3 of counter
         variant = _VARIANT[tail[0]]
         return f"{text[:8]}-{text[8:12]}-7{text[12:]}-{variant}{tail[1:4]}-{tail[4:]}"
+
+
+def first_id(moment: datetime) -> str:
+    """A text before every id made at the moment or later, and after every earlier one: ids begin with their milliseconds."""
+    digits = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{digits[:8]}-{digits[8:]}-"

@@ -29,6 +29,7 @@ from gateway.capabilities.reconciliation.tables import differences, reconciliati
 from gateway.importing.mapping import SourceMapping
 from gateway.importing.refusal import ImportRefused
 from gateway.kit.clock import Clock
+from gateway.kit.ids import first_id
 from gateway.store import Store
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class Reconciler:
             await self.run(DayRef(day), "platform:")
 
     async def _compare(self, id: str, what: DayRef) -> tuple[int, int]:
-        begin, end = _bounds(what.day)
+        begin, end = bounds(what.day)
         with TemporaryDirectory(prefix="reconciliation-", dir=self._data_dir) as folder:
             file = None
             if what.file is not None:
@@ -155,7 +156,7 @@ class Reconciler:
         return len(left)
 
     async def _ours(self, begin: datetime, end: datetime) -> AsyncIterator[tuple[str, Ours]]:
-        last, stop = _first_id(begin), _first_id(end)
+        last, stop = first_id(begin), first_id(end)
         while page := await self._store.read(repository.list_ours, last, stop, _PAGE):
             for one in page:
                 yield one
@@ -214,15 +215,10 @@ def _entry(entry: LedgerEntry) -> Theirs:
     return Theirs(entry.status, entry.effects, entry.subscriber_ref, entry.offer_code, entry.action, entry.price_fen)
 
 
-def _bounds(day: date) -> tuple[datetime, datetime]:
+def bounds(day: date) -> tuple[datetime, datetime]:
+    """When a day of the operator begins and ends."""
     begin = datetime(day.year, day.month, day.day, tzinfo=ZONE)
     return begin, begin + timedelta(days=1)
-
-
-def _first_id(moment: datetime) -> str:
-    """Before every id made at the moment or later: ids begin with their milliseconds (RFC 9562 §5.7)."""
-    digits = f"{int(moment.timestamp() * 1000):012x}"
-    return f"{digits[:8]}-{digits[8:]}-"
 
 
 def _begin(connection: Connection, row: dict[str, Any]) -> None:
