@@ -10,6 +10,7 @@ single calls through `invoke`, 64 at a time. `make bench-bulk`; the last lines a
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
 import resource
@@ -108,6 +109,8 @@ async def _run(url: str, folder: Path, path: Path) -> tuple[float, float]:
     await fill(platform, SUBSCRIBERS)
     await platform.store.write(_forget_held)
     await partner_token(platform)
+    gc.collect()
+    gc.freeze()  # as a platform that was started
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = await _product(platform, path)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
