@@ -18,9 +18,11 @@ from gateway.capabilities.orders.errors import (
     TermNotOver,
 )
 from gateway.capabilities.orders.moving import move
+from gateway.capabilities.orders.placing import OrderJob
 from gateway.capabilities.orders.placing_many import PlaceMany
-from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder, list_cancellable
+from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder, get_any, list_cancellable
 from gateway.capabilities.orders.schemas import (
+    Action,
     Attribution,
     Gift,
     GiftPage,
@@ -39,6 +41,7 @@ from gateway.capabilities.orders.tables import is_open, orders, subscriptions
 from gateway.capabilities.orders.tasks import Fulfilment
 
 __all__ = [
+    "Action",
     "ActionNotOffered",
     "Attribution",
     "Fulfilment",
@@ -55,6 +58,7 @@ __all__ = [
     "OfferUnknown",
     "Order",
     "OrderAlreadyOpen",
+    "OrderJob",
     "OrderNotFound",
     "OrderPage",
     "OrderRef",
@@ -68,6 +72,7 @@ __all__ = [
     "Subscription",
     "SubscriptionPage",
     "TermNotOver",
+    "get_any",
     "is_open",
     "list_cancellable",
     "move",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.capabilities.orders.states import OrderState
+from gateway.capabilities.orders import OrderState
 
 
 class Kind(StrEnum):

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from adapters.boss.protocol import Boss, ProvisionOrder
 from adapters.errors import UpstreamError
-from gateway.capabilities.orders import Fulfilment
-from gateway.capabilities.orders.placing import OrderJob
-from gateway.capabilities.orders.repository import StoredOrder, get_any
-from gateway.capabilities.orders.schemas import Action
-from gateway.capabilities.orders.states import OrderState
+from gateway.capabilities.orders import Action, Fulfilment, OrderJob, OrderState, StoredOrder, get_any
 from gateway.capabilities.reconciliation.differences import UNDO_SUFFIX, Repair
 from gateway.capabilities.reconciliation.errors import NoteNeeded, NotMendable
 from gateway.capabilities.reconciliation.schemas import Difference

@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from gateway.capabilities.orders.states import OrderState
-from gateway.capabilities.orders.tables import orders
+from gateway.capabilities.orders import OrderState, orders
 from gateway.capabilities.reconciliation.differences import Ours
 from gateway.capabilities.reconciliation.schemas import Difference, Reconciliation
 from gateway.capabilities.reconciliation.tables import differences, reconciliations
