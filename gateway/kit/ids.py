@@ -12,12 +12,6 @@ _VARIANT = {digit: "89ab"[number & 3] for number, digit in enumerate("0123456789
 """Any random digit with its two upper bits set to the variant of RFC 9562."""
 
 
-def first_id(at: datetime) -> str:
-    """A text that sorts before every id made at that time or later, and after those made before."""
-    tick = f"{int(at.timestamp() * 1000):012x}"
-    return f"{tick[:8]}-{tick[8:]}"
-
-
 class Ids:
     """Makes UUIDv7 texts (RFC 9562 §5.7) that never go backwards within one process.
 

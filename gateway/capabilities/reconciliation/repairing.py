@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.boss.protocol import Boss, ProvisionOrder
+from adapters.boss.protocol import Action, Boss, ProvisionOrder
 from adapters.errors import UpstreamError
-from gateway.capabilities.orders import Action, Fulfilment, OrderJob, OrderState, StoredOrder, get_any
+from gateway.capabilities.orders import Fulfilment, OrderJob, OrderState, StoredOrder, get_any
 from gateway.capabilities.reconciliation.differences import UNDO_SUFFIX, Repair
 from gateway.capabilities.reconciliation.errors import NoteNeeded, NotMendable
 from gateway.capabilities.reconciliation.schemas import Difference
