@@ -66,6 +66,7 @@ from gateway.kit.ids import Ids
 from gateway.messages import Channel, Sender
 from gateway.quota import CountedQuota
 from gateway.signing_keys import LiveSigningKeys
+from gateway.standards import tmf622, tmf622_events
 from gateway.store import Store, StoreUnavailable, open_store
 from gateway.store.hot import HotState, open_hot_state
 from gateway.store.outbox import Handler, OutboxWorker, RetryPolicy
@@ -92,9 +93,6 @@ SETS: tuple[CapabilitySet, ...] = (
     reconciliation_capabilities,
 )
 """Everything the platform can do."""
-
-FORMATS = Formats({"standard": standard})
-"""What a webhook delivery may look like."""
 
 _log = structlog.get_logger("platform")
 
@@ -184,9 +182,17 @@ class Platform:
             TokenVerifier(issuer.jwks(), issuer=url, audience=url), PartnerRefs(self.store), self.feed,
             LiveGrants(self.store, self.clock),
             GrantRules(keys.phone_hash, self.settings.grant_ttl, self.settings.refresh_idle_ttl),
-            FORMATS, WebhookSecrets(webhook_box),
+            self._formats(), WebhookSecrets(webhook_box),
             self.watch, GreyList(self.store),
         )  # fmt: skip
+
+    def _formats(self) -> Formats:
+        """What a webhook delivery may look like."""
+        url, locale = self.settings.public_url, self.settings.locale
+        return Formats({
+            "standard": standard,
+            tmf622.FORMAT: tmf622_events.rendering(self.store, self.catalog, url, locale),
+        })  # fmt: skip
 
     def _exchange(self) -> None:
         folder = OrderFileFolder(self.settings.data_dir)

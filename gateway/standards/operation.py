@@ -96,6 +96,8 @@ class Standard:
     media_type: str = "application/json"
     correlator: str | None = None
     """Request header that is given back with the answer."""
+    unoffered: frozenset[str] = frozenset()
+    """Paths of the document at which nothing is offered: they are refused as methods are, not as addresses."""
     selects: bool = False
     """Whether attributes can be selected and filtered by in the query (TMF630)."""
 

@@ -338,4 +338,5 @@ TMF620 = Standard(
     tmf.refusal,
     media_type=tmf.MEDIA_TYPE,
     selects=True,
+    unoffered=tmf.NO_HUB | {"/importJob", "/importJob/{id}", "/exportJob", "/exportJob/{id}"},
 )

@@ -6,7 +6,7 @@ offered (a later start, a quantity, another payer), is refused; what only descri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from gateway.standards import tmf
 from gateway.standards.operation import Asked, Operation, Shape, Standard
 from gateway.standards.tmf import Answered, GivenParty, Ref
 from gateway.standards.tmf630 import moment
+from gateway.standards.tmf_hub import hub
 
 ProductOrderState = Literal[
     "acknowledged", "rejected", "pending", "held", "inProgress", "cancelled", "completed", "failed", "partial"
@@ -38,6 +39,17 @@ STATES: Mapping[OrderState, ProductOrderState] = {
     OrderState.EXPIRED: "cancelled",
 }
 """Our states in the words of TMF622. `rejected` is none: an order that is refused is not taken down."""
+
+FORMAT = "tmf622"
+"""Name of the delivery format of this interface's events."""
+
+KINDS: Mapping[str, Sequence[str]] = {
+    "ProductOrderCreateEvent": (f"order.{OrderState.ACKNOWLEDGED}",),
+    "ProductOrderStateChangeEvent": tuple(
+        f"order.{state}" for state in OrderState if state is not OrderState.ACKNOWLEDGED
+    ),
+}
+"""The event types that are told, each with those of ours that it is told for."""
 
 _ACTIONS = {"add": "subscribe", "delete": "unsubscribe"}
 _ITEM_ACTIONS = {
@@ -353,6 +365,7 @@ TMF622 = Standard(
             "POST", "/cancelProductOrder", "orders.cancel", cancellation, _cancelling, body=GivenCancellation,
             status=201, user=tmf.named_in_query, whose=("orders.find", _named_in_body),
         ),
+        *hub(FORMAT, KINDS),
     ),
     tmf.refusal,
     media_type=tmf.MEDIA_TYPE,

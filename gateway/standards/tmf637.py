@@ -58,4 +58,5 @@ TMF637 = Standard(
     tmf.refusal,
     media_type=tmf.MEDIA_TYPE,
     selects=True,
+    unoffered=tmf.NO_HUB,
 )  # fmt: skip

@@ -169,4 +169,5 @@ TMF680 = Standard(
     tmf.refusal,
     media_type=tmf.MEDIA_TYPE,
     selects=True,
+    unoffered=tmf.NO_HUB,
 )

@@ -55,7 +55,7 @@ def mount(app: Server, capabilities: Mapping[str, Capability], invoke: Invoker, 
         )
     for number, path in enumerate(sorted({capability.path for capability in capabilities.values()})):
         app.add_route(_preflight, _FIELD.sub(r"<\1:str>", path), methods=["OPTIONS"], name=f"preflight_{number}")
-    app.error_handler.add(SanicException, _server_refusal)
+    app.error_handler.add(SanicException, server_refusal)
     app.error_handler.add(Exception, _unexpected)
 
 
@@ -200,8 +200,17 @@ def problem(request: Request[Any, Any], error: GatewayError, windows: Sequence[W
     return HTTPResponse(_encode(error.problem(request.path, locale)), error.status, headers, _PROBLEM)
 
 
-async def _server_refusal(request: Request[Any, Any], error: SanicException) -> HTTPResponse:
+async def server_refusal(request: Request[Any, Any], error: SanicException) -> HTTPResponse:
     """What the server itself refuses, in our form."""
+    ours = refused_by_server(error)
+    response = problem(request, ours)
+    if isinstance(ours, MethodNotAllowed):
+        response.headers["allow"] = error.headers["Allow"]
+    return response
+
+
+def refused_by_server(error: SanicException) -> GatewayError:
+    """What the server refuses before anything of ours is asked, as one of our errors."""
     ours: GatewayError
     if isinstance(error, SanicNotFound):
         ours = NotFound()
@@ -213,10 +222,7 @@ async def _server_refusal(request: Request[Any, Any], error: SanicException) -> 
         ours = MalformedRequest(str(error))
     else:
         ours = Internal()
-    response = problem(request, ours)
-    if isinstance(ours, MethodNotAllowed):
-        response.headers["allow"] = error.headers["Allow"]
-    return response
+    return ours
 
 
 async def _unexpected(request: Request[Any, Any], error: Exception) -> HTTPResponse:

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 import msgspec
 from sanic import Request
+from sanic.exceptions import MethodNotAllowed as SanicMethodNotAllowed
+from sanic.exceptions import PayloadTooLarge, SanicException
 from sanic.response import HTTPResponse
 
 from auth.principal import Principal
@@ -19,7 +21,7 @@ from gateway.invoke import Call, Invoker
 from gateway.standards.operation import Asked, Operation, Shape, Standard, member
 from gateway.standards.tmf630 import Selection, selection
 from gateway.surfaces.calls import channel_of, checked_key, user_account
-from gateway.surfaces.rest import Server, locale_of, named_user, presented
+from gateway.surfaces.rest import Server, locale_of, named_user, presented, refused_by_server, server_refusal
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -46,22 +48,36 @@ class StandardServer:
 
     def handler(self, operations: Mapping[str, Operation]) -> Handler:
         """Serves one path, by the method's operation; other methods are refused in the standard's own form."""
+        return self._handler(operations, NotFound if not operations else MethodNotAllowed)
+
+    def not_offered(self) -> Handler:
+        """Answers at a path of the document at which nothing is offered."""
+        return self._handler({}, MethodNotAllowed)
+
+    def _handler(self, operations: Mapping[str, Operation], otherwise: type[GatewayError]) -> Handler:
 
         async def serve(request: Request[Any, Any], **path: str) -> HTTPResponse:
             operation = operations.get(request.method)
             try:
                 if operation is None:
-                    raise NotFound if not operations else MethodNotAllowed
+                    raise otherwise
                 return await self._answer(operation, request, path)
             except GatewayError as error:
                 response = self._refusal(request, operation, error)
             except Exception:  # noqa: BLE001 - the invoker has logged it; the caller gets the standard's form
                 response = self._refusal(request, operation, Internal())
-            if operations and operation is None:
-                response.headers["allow"] = ", ".join(operations)
+            if operation is None and otherwise is MethodNotAllowed:
+                response.headers["allow"] = ", ".join(operations)  # none at all: RFC 9110 §10.2.1 has that, too
             return response
 
         return serve
+
+    def refuse(self, request: Request[Any, Any], error: SanicException) -> HTTPResponse:
+        """What the server refuses by itself, in the standard's own form."""
+        response = self._refusal(request, None, refused_by_server(error))
+        if isinstance(error, SanicMethodNotAllowed):
+            response.headers["allow"] = error.headers["Allow"]
+        return response
 
     async def _answer(self, operation: Operation, request: Request[Any, Any], path: Mapping[str, str]) -> HTTPResponse:
         principal = await self._authentication.principal(presented(request))
@@ -213,17 +229,30 @@ def mount(
     root: str,
 ) -> None:
     """Serve every operation of the standards; `root` is the gateway's address as others reach it."""
-    for standard in standards:
-        server = StandardServer(standard, invoke, authentication, ids, root)
+    servers = [StandardServer(standard, invoke, authentication, ids, root) for standard in standards]
+    for server in servers:
+        standard = server.standard
         by_path: dict[str, dict[str, Operation]] = {}
         for operation in standard.operations:
             by_path.setdefault(operation.path, {})[operation.method] = operation
         for number, (path, operations) in enumerate(by_path.items()):
             route = standard.base + _FIELD.sub(r"<\1:str>", path)
             app.add_route(server.handler(operations), route, methods=[*_METHODS], name=f"{standard.name}_{number}")
+        for number, path in enumerate(sorted(standard.unoffered)):
+            route = standard.base + _FIELD.sub(r"<\1:str>", path)
+            app.add_route(
+                server.not_offered(), route, methods=[*_METHODS], name=f"{standard.name}_not_offered_{number}"
+            )
         app.add_route(
             server.handler({}), f"{standard.base}/<rest:path>", methods=[*_METHODS], name=f"{standard.name}_else"
         )
+
+    async def refuse(request: Request[Any, Any], error: SanicException) -> HTTPResponse:
+        asked = next((one for one in servers if request.path.startswith(f"{one.standard.base}/")), None)
+        return await server_refusal(request, error) if asked is None else asked.refuse(request, error)
+
+    for kind in (PayloadTooLarge, SanicMethodNotAllowed):  # refused before there is a route
+        app.error_handler.add(kind, refuse)
 
 
 def _decoded(body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:

@@ -16,10 +16,18 @@ from gateway.capability import Context
 
 def order_view(order: StoredOrder, ctx: Context, history: Sequence[Transition] = ()) -> Order:
     """The order in the caller's language."""
+    partner_id = ctx.principal.id if ctx.principal.kind == "partner" else None
+    return told(order, ctx.part(LiveCatalog), ctx.locale, partner_id, history)
+
+
+def told(
+    order: StoredOrder, catalog: LiveCatalog, locale: str, partner_id: str | None, history: Sequence[Transition] = ()
+) -> Order:
+    """The order in a language; `partner_id`: the partner whom it is told to, None where it is somebody else."""
     return Order(
         id=order.id,
         offer=order.offer_code,
-        name=_name(order.offer_code, ctx),
+        name=_name(order.offer_code, catalog, locale),
         action=order.action,
         price_fen=order.price_fen,
         period=order.period,
@@ -28,7 +36,7 @@ def order_view(order: StoredOrder, ctx: Context, history: Sequence[Transition] =
         created_at=order.created_at,
         updated_at=order.updated_at,
         confirm_by=order.confirm_by if order.state == OrderState.AWAITING_CONFIRMATION else None,
-        user=_user_of(order, ctx),
+        user=_user_of(order, partner_id),
         partner_ref=order.partner_ref,
         attribution=msgspec.json.decode(order.attribution, type=Attribution),
         replaces=order.replaces,
@@ -43,7 +51,12 @@ def gift_view(order: StoredOrder, ctx: Context) -> Gift:
     waits = order.state is OrderState.AWAITING_RECIPIENT
     refuse_by = order.confirm_by if waits else None
     return Gift(
-        order.id, order.offer_code, _name(order.offer_code, ctx), str(order.state), refuse_by, order.transitions
+        order.id,
+        order.offer_code,
+        _name(order.offer_code, ctx.part(LiveCatalog), ctx.locale),
+        str(order.state),
+        refuse_by,
+        order.transitions,
     )
 
 
@@ -59,12 +72,12 @@ def subscription_view(held: Held, ctx: Context) -> Subscription:
     )  # fmt: skip
 
 
-def _user_of(order: StoredOrder, ctx: Context) -> str | None:
-    if ctx.principal.kind != "partner" or partner_of(order.account) != ctx.principal.id:
+def _user_of(order: StoredOrder, partner_id: str | None) -> str | None:
+    if partner_id is None or partner_of(order.account) != partner_id:
         return None
     return order.account.split(":", 2)[2]
 
 
-def _name(code: str, ctx: Context) -> str:
-    offer = ctx.part(LiveCatalog).current.by_code.get(code)
-    return code if offer is None else offer.names.to(ctx.locale)
+def _name(code: str, catalog: LiveCatalog, locale: str) -> str:
+    offer = catalog.current.by_code.get(code)
+    return code if offer is None else offer.names.to(locale)

@@ -2,17 +2,21 @@
 
 from gateway.capabilities.webhooks.capability import webhooks as webhook_capabilities
 from gateway.capabilities.webhooks.dispatcher import WebhookDispatcher
-from gateway.capabilities.webhooks.formats import Formats, Render, standard
+from gateway.capabilities.webhooks.formats import Formats, Render, Rendered, standard
 from gateway.capabilities.webhooks.repository import delete_old_deliveries
-from gateway.capabilities.webhooks.schemas import CreateWebhook
+from gateway.capabilities.webhooks.schemas import CreateWebhook, Url, WebhookSecret, Words
 from gateway.capabilities.webhooks.secrets import WebhookSecrets
 
 __all__ = [
     "CreateWebhook",
     "Formats",
     "Render",
+    "Rendered",
+    "Url",
     "WebhookDispatcher",
+    "WebhookSecret",
     "WebhookSecrets",
+    "Words",
     "delete_old_deliveries",
     "standard",
     "webhook_capabilities",

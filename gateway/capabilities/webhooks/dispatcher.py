@@ -23,7 +23,7 @@ from auth import webhook_signature
 from auth.secret_box import BoxRefused
 from gateway.capabilities.events import EventFeed, StoredEvent, emit, head, list_after, wants
 from gateway.capabilities.webhooks import repository
-from gateway.capabilities.webhooks.formats import Formats, Render, standard
+from gateway.capabilities.webhooks.formats import Formats, Render, address_below, standard
 from gateway.capabilities.webhooks.queue import Delivery, EndpointQueue
 from gateway.capabilities.webhooks.repository import TEST, StoredEndpoint
 from gateway.capabilities.webhooks.schedule import GIVEN_UP_AFTER, next_try
@@ -319,8 +319,9 @@ class WebhookDispatcher:
     async def _attempt(self, endpoint: _Endpoint, delivery: Delivery) -> None:
         self._made += 1
         try:
-            body = endpoint.render(delivery.event)
-            reply = await self._post.post(endpoint.stored.url, body, self._headers(endpoint, delivery.event.id, body))
+            body, path = await endpoint.render(delivery.event)
+            address = address_below(endpoint.stored.url, path)
+            reply = await self._post.post(address, body, self._headers(endpoint, delivery.event.id, body))
         except Exception as error:  # noqa: BLE001 - one event that cannot be rendered must not hold up the others
             _log.exception("attempt failed", endpoint=endpoint.stored.id, event_id=delivery.event.id)
             reply = Reply(None, error=f"internal: {type(error).__name__}")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from gateway.capabilities.events import StoredEvent
 
-Render = Callable[[StoredEvent], bytes]
-"""The body of a delivery: the same bytes at every attempt, for they are signed."""
+
+class Rendered(NamedTuple):
+    """One delivery as it is posted."""
+
+    body: bytes
+    path: str = ""
+    """Where it goes below the endpoint's address, with a slash before it; empty: to the address itself."""
+
+
+Render = Callable[[StoredEvent], Awaitable[Rendered]]
+"""An event as a delivery: the same one at every attempt, for a receiver may keep what it got first."""
 
 
 class Formats:
@@ -25,6 +35,12 @@ class _Standard(msgspec.Struct):
     data: msgspec.Raw
 
 
-def standard(event: StoredEvent) -> bytes:
+async def standard(event: StoredEvent) -> Rendered:
     """The payload that the Standard Webhooks specification recommends: type, timestamp and data."""
-    return msgspec.json.encode(_Standard(event.type, event.at.isoformat(), msgspec.Raw(event.body.encode())))
+    return Rendered(msgspec.json.encode(_Standard(event.type, event.at.isoformat(), msgspec.Raw(event.body.encode()))))
+
+
+def address_below(url: str, path: str) -> str:
+    """The address that lies at `path` below an endpoint's; what the endpoint has in its query stays."""
+    address, mark, query = url.partition("?")
+    return f"{address.rstrip('/') if path else address}{path}{mark}{query}"

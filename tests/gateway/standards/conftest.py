@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ class Client:
 
     async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        data = {"data": body} if isinstance(body, bytes) else {"json": body}
+        data = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
         async with self.session.request(method, self.url + path, headers=sent, **data) as response:
             return Answer(response.status, await response.json(content_type=None), response.headers)
 

@@ -20,7 +20,7 @@ from adapters.webhooks.fake import Received
 from adapters.webhooks.protocol import Reply
 from config.settings import WebhookSettings
 from gateway.capabilities.events import EventNotFound, emit
-from gateway.capabilities.webhooks import delete_old_deliveries
+from gateway.capabilities.webhooks import Rendered, delete_old_deliveries
 from gateway.capabilities.webhooks.errors import (
     FormatUnknown,
     TooManyWebhooks,
@@ -430,10 +430,10 @@ async def test_an_event_that_cannot_be_rendered_holds_up_nobody(world: World, mo
     (endpoint,) = world.platform.webhooks._held.values()
     render = endpoint.render
 
-    def breaks(event: Any) -> bytes:
+    async def breaks(event: Any) -> Rendered:
         if event.type == "order.strange":
             raise KeyError("state")
-        return render(event)
+        return await render(event)
 
     monkeypatch.setattr(endpoint, "render", breaks)
     await happen(world, "order.strange", key="o1")
