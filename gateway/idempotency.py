@@ -50,6 +50,9 @@ class IdempotencyRecord(NamedTuple):
     expires_at: datetime
 
 
+_COLUMNS = ("key", *IdempotencyRecord._fields)
+
+
 class IdempotencyRecords:
     """Looks up and records answers by key."""
 
@@ -79,7 +82,7 @@ class IdempotencyRecords:
 def keep(unit: Unit, key: Key, fingerprint: bytes, status: int, answer: bytes, now: datetime) -> IdempotencyRecord:
     """Record the answer with the unit; a second unit under the same key clashes."""
     record = IdempotencyRecord(fingerprint, status, answer, now + KEPT_FOR)
-    unit.insert(idempotency_keys, key=key.digest, **record._asdict())
+    unit.insert_row(idempotency_keys, _COLUMNS, (*key, *record))
     return record
 
 

@@ -38,7 +38,7 @@ from gateway.errors import (
 )
 from gateway.idempotency import IdempotencyRecord, IdempotencyRecords, Key, keep
 from gateway.kit.clock import Clock
-from gateway.kit.ids import Ids
+from gateway.kit.ids import ids_of
 from gateway.quota import Window
 from gateway.store import Clash, Store, StoreUnavailable, Unit
 from gateway.subject import SubjectRecord, SubjectResolver
@@ -120,7 +120,7 @@ class Invoker:
             request = _decode(capability, call.payload)
             if call.expected is not None and not capability.checks_version:
                 raise MalformedRequest({"zh": "这个请求不支持 If-Match", "en": "this call takes no If-Match"})
-            key = self._key(capability, call, context)
+            key = self._key(capability, call, context.account)
             return await self._run(capability, request, key, context)
         except GatewayError as error:
             self._audit_refusal(capability, context, error)
@@ -165,10 +165,11 @@ class Invoker:
         if windows and windows[-1].is_over:
             raise TooManyRequests(retry_after=windows[-1].resets_in)
 
-    def _key(self, capability: Capability, call: Call, context: Context) -> Key | None:
+    def _key(self, capability: Capability, call: Call, account: str | None) -> Key | None:
         if call.idempotency_key is None or not capability.keeps_answers:
             return None
-        return Key.of(_owner(context.principal), capability.name, context.account or "", call.idempotency_key)
+        owner = f"{call.principal.kind}:{call.principal.id}"
+        return Key.of(owner, capability.name, account or "", call.idempotency_key)
 
     async def _run(self, capability: Capability, request: msgspec.Struct, key: Key | None, context: Context) -> Any:
         fingerprint = hashlib.sha256(msgspec.json.encode(request)).digest() if key else b""
@@ -220,19 +221,14 @@ class Invoker:
         It is what as many single calls would come to, apart from quota and audit, which are the caller's for the whole.
         When the unit clashes, somebody else was first: decide again.
         """
-        name, principal, now = calls[0].capability, calls[0].principal, self._clock()
+        now, capability = self._clock(), self.capabilities[calls[0].capability]
         context = self._context(calls[0], now)
-        capability = self.capabilities[name]
         subjects = await self._subjects.resolve_all({call.account for call in calls if call.account is not None})
-        keys = [
-            Key.of(_owner(principal), name, one.account or "", one.idempotency_key)
-            for one in calls
-            if one.idempotency_key
-        ]
-        kept = await self._idempotency.get_all(keys, now)
+        keys = [self._key(capability, one, one.account) for one in calls]
+        kept = await self._idempotency.get_all([key for key in keys if key is not None], now)
         decide_one = await self._store.read(read, {subject.id for subject in subjects.values()})
         batch = _Batch(capability, context, subjects, kept, decide_one)
-        outcomes = await asyncio.to_thread(batch.decide, calls)  # seconds of computing must not hold the loop
+        outcomes = await asyncio.to_thread(batch.decide, calls, keys)  # seconds of computing must not hold the loop
         return Together(context, outcomes)
 
     def _audit_refusal(self, capability: Capability, context: Context, error: GatewayError) -> None:
@@ -278,29 +274,24 @@ class _Batch:
         self._decide_one = decide_one
         self._latest: dict[int, SubjectRecord] = {}
 
-    def decide(self, calls: Sequence[Call]) -> list[Outcome]:
+    def decide(self, calls: Sequence[Call], keys: Sequence[Key | None]) -> list[Outcome]:
         # The loop goes on making ids meanwhile; a maker is not to be shared between threads.
-        ids = Ids(lambda: self._context.now)
-        return [self._one(call, ids) for call in calls]
+        context = replace(self._context, ids=ids_of(self._context.now).__next__)
+        return [self._one(call, key, context) for call, key in zip(calls, keys, strict=True)]
 
-    def _one(self, call: Call, ids: Ids) -> Outcome:
-        context = replace(
-            self._context, account=call.account, subject=self._subject(call.account), ids=ids,
-            idempotency_key=call.idempotency_key, audit_detail={},
-        )  # fmt: skip
+    def _one(self, call: Call, key: Key | None, context: Context) -> Outcome:
+        context.account, context.subject = call.account, self._subject(call.account)
+        context.idempotency_key, context.audit_detail = call.idempotency_key, {}
         try:
             _refuse_forbidden(self._capability, call, context)
             request = _decode(self._capability, call.payload)
-            return Outcome(self._answer(call, request, context))
+            return Outcome(self._run(request, context) if key is None else self._keyed(key, request, context))
         except GatewayError as error:
             if error.status >= 500:
                 raise
             return Outcome(refusal=error)
 
-    def _answer(self, call: Call, request: msgspec.Struct, context: Context) -> Any:
-        if call.idempotency_key is None:
-            return self._run(request, context)
-        key = Key.of(_owner(call.principal), call.capability, call.account or "", call.idempotency_key)
+    def _keyed(self, key: Key, request: msgspec.Struct, context: Context) -> Any:
         fingerprint = hashlib.sha256(msgspec.json.encode(request)).digest()
         if (record := self._kept.get(key.digest)) is not None:
             return _replay(self._capability, record, fingerprint)
@@ -333,10 +324,6 @@ class _Batch:
         if subject is None or latest is None:
             return subject
         return msgspec.structs.replace(latest, identity=subject.identity)
-
-
-def _owner(principal: Principal) -> str:
-    return f"{principal.kind}:{principal.id}"
 
 
 def _refuse_forbidden(capability: Capability, call: Call, context: Context) -> None:

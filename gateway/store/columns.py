@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, MetaData
@@ -28,10 +29,16 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
         return None if value is None else moment(value)
+
+
+@lru_cache(maxsize=4096)  # most rows of a transaction tell of the same few moments
+def microseconds(value: datetime | None) -> int | None:
+    """What a column of this type holds for the moment."""
+    return None if value is None else (value - _EPOCH) // _MICROSECOND
 
 
 def moment(microseconds: int) -> datetime:

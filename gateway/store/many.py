@@ -25,7 +25,7 @@ def apply_many(connection: Connection, unit: Unit, statements: Statements) -> No
     for shape, values in by_shape([unit]).items():
         kind, table, _, _ = shape
         statement = statements.of(shape, connection.dialect)
-        rows = [statement.parameters(one) for one in values]
+        rows = statement.parameters(values)
         if kind != "insert":
             connection.exec_driver_sql(statement.sql, rows)
             continue

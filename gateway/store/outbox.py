@@ -40,6 +40,8 @@ Index(
     "ix_outbox_due", outbox.c.due_at, postgresql_where=outbox.c.dead.is_(False), sqlite_where=outbox.c.dead.is_(False)
 )
 
+_COLUMNS = ("id", "kind", "body", "due_at", "attempts", "created_at", "trace_id", "dead", "error")
+_encode = msgspec.json.Encoder().encode
 _log = structlog.get_logger("outbox")
 
 
@@ -75,11 +77,7 @@ def owe(
     due_at: datetime | None = None,
 ) -> None:  # fmt: skip
     """Record work for the workers: at once, or at `due_at`."""
-    unit.insert(
-        outbox,
-        id=id, kind=kind, body=msgspec.json.encode(body).decode(), due_at=due_at or now, attempts=0, created_at=now,
-        trace_id=trace_id, dead=False, error=None,
-    )  # fmt: skip
+    unit.insert_row(outbox, _COLUMNS, (id, kind, _encode(body).decode(), due_at or now, 0, now, trace_id, False, None))
     unit.wakes_workers = unit.wakes_workers or due_at is None or due_at <= now
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, delete, insert, update
+from sqlalchemy import Connection, Dialect, LargeBinary, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
+
+from gateway.store.columns import Instant, microseconds
 
 
 class Clash(Exception):
@@ -19,10 +22,10 @@ Shape = tuple[str, Table, tuple[str, ...], tuple[str, ...]]
 
 
 class Change(NamedTuple):
-    """One row to write: `shape` says how (and groups alike rows), `values` are the statement's parameters."""
+    """One row to write: `shape` says how (and groups alike rows), `values` are those of its columns, in its order."""
 
     shape: Shape
-    values: dict[str, Any]
+    values: tuple[Any, ...]
 
 
 class Unit:
@@ -42,25 +45,28 @@ class Unit:
 
     def insert(self, table: Table, /, **values: Any) -> None:
         """Add a row; a row with the same key makes the whole unit clash."""
-        self.changes.append(Change(("insert", table, (), tuple(values)), values))
+        self.changes.append(Change(("insert", table, (), tuple(values)), tuple(values.values())))
+
+    def insert_row(self, table: Table, columns: tuple[str, ...], values: tuple[Any, ...]) -> None:
+        """Add a row whose values stand in the order of `columns`: for what is written by the thousand."""
+        self.changes.append(Change(("insert", table, (), columns), values))
 
     def insert_missing(self, table: Table, /, **values: Any) -> None:
         """Add a row unless one with the same key is there already."""
-        self.changes.append(Change(("insert_missing", table, (), tuple(values)), values))
+        self.changes.append(Change(("insert_missing", table, (), tuple(values)), tuple(values.values())))
 
     def upsert(self, table: Table, /, **values: Any) -> None:
         """Add a row, or overwrite the one with the same primary key."""
-        self.changes.append(Change(("upsert", table, (), tuple(values)), values))
+        self.changes.append(Change(("upsert", table, (), tuple(values)), tuple(values.values())))
 
     def update(self, table: Table, key: dict[str, Any], /, **values: Any) -> None:
         """Set columns of the rows whose columns equal `key`."""
-        parameters = {f"key_{name}": value for name, value in key.items()} | values
-        self.changes.append(Change(("update", table, tuple(key), tuple(values)), parameters))
+        shape: Shape = ("update", table, tuple(key), tuple(values))
+        self.changes.append(Change(shape, (*key.values(), *values.values())))
 
     def delete(self, table: Table, /, **key: Any) -> None:
         """Remove the rows whose columns equal `key`."""
-        parameters = {f"key_{name}": value for name, value in key.items()}
-        self.changes.append(Change(("delete", table, tuple(key), ()), parameters))
+        self.changes.append(Change(("delete", table, tuple(key), ()), tuple(key.values())))
 
     def extend(self, other: Unit) -> None:
         """Take over the other unit's changes."""
@@ -72,18 +78,25 @@ class Unit:
 
 
 class Prepared(NamedTuple):
-    """A statement in the driver's own words, and how a row's values become its parameters."""
+    """A statement in the driver's own words, and how rows become its parameters."""
 
     sql: str
     names: tuple[str, ...]
     """Parameters in the order in which the statement takes them."""
-    converters: tuple[Callable[[Any], Any] | None, ...]
-    """For each parameter what its column type makes of a value; None: it goes as it is."""
+    order: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    """Puts a row's values into that order."""
+    converters: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """Parameter → what its column type makes of a value, for those that do not go as they are."""
 
-    def parameters(self, values: dict[str, Any]) -> tuple[Any, ...]:
-        """One row for the driver."""
-        pairs = zip(self.names, self.converters, strict=True)
-        return tuple([values[name] if convert is None else convert(values[name]) for name, convert in pairs])
+    def parameters(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Rows for the driver: column by column, which for thousands of rows is a fraction of cell by cell."""
+        ordered = list(map(self.order, rows))
+        if not self.converters:
+            return ordered
+        columns: list[Iterable[Any]] = list(zip(*ordered, strict=True))
+        for at, convert in self.converters:
+            columns[at] = map(convert, columns[at])
+        return list(zip(*columns, strict=True))
 
 
 class Statements:
@@ -109,8 +122,12 @@ class Statements:
         compiled: Any = self._build(*shape).compile(dialect=dialect)
         types = {name: table.c[name].type for name in values} | {f"key_{name}": table.c[name].type for name in key}
         names = tuple(compiled.positiontup)
-        converters = tuple(types[name].dialect_impl(dialect).bind_processor(dialect) for name in names)
-        return Prepared(str(compiled), names, converters)
+        given = [*(f"key_{name}" for name in key), *values]
+        converters = ((at, _converter(types[name], dialect)) for at, name in enumerate(names))
+        return Prepared(
+            str(compiled), names, _in_order([given.index(name) for name in names]),
+            tuple((at, convert) for at, convert in converters if convert is not None),
+        )  # fmt: skip
 
     def _build(self, kind: str, table: Table, key: tuple[str, ...], values: tuple[str, ...]) -> ClauseElement:
         matches = [table.c[name] == bindparam(f"key_{name}", type_=table.c[name].type) for name in key]
@@ -129,16 +146,31 @@ class Statements:
         )
 
 
+def _in_order(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    if len(places) == 1:  # of one place an itemgetter makes no tuple
+        return lambda values: (values[places[0]],)
+    return itemgetter(*places)
+
+
+def _converter(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+    if isinstance(kind, Instant):
+        return microseconds
+    if isinstance(kind, LargeBinary):
+        return None  # both drivers take bytes as they are
+    converter: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return converter
+
+
 def apply(connection: Connection, units: Iterable[Unit], statements: Statements) -> None:
     """Write the units' changes, alike rows together, in the order in which each shape first appears."""
     for shape, values in by_shape(units).items():
         statement = statements.of(shape, connection.dialect)
-        connection.exec_driver_sql(statement.sql, [statement.parameters(one) for one in values])
+        connection.exec_driver_sql(statement.sql, statement.parameters(values))
 
 
-def by_shape(units: Iterable[Unit]) -> dict[Shape, list[dict[str, Any]]]:
+def by_shape(units: Iterable[Unit]) -> dict[Shape, list[tuple[Any, ...]]]:
     """The units' rows, alike ones together, in the order in which each shape first appears."""
-    rows: dict[Shape, list[dict[str, Any]]] = {}
+    rows: dict[Shape, list[tuple[Any, ...]]] = {}
     for unit in units:
         for change in unit.changes:
             rows.setdefault(change.shape, []).append(change.values)

@@ -12,6 +12,9 @@ from auth.principal import partner_of
 from gateway.capabilities.events.tables import events
 from gateway.store import Unit
 
+_COLUMNS = ("id", "seq", "at", "type", "partner_id", "subscriber_id", "account", "key", "step", "body")
+_encode = msgspec.json.Encoder().encode
+
 
 def emit(
     unit: Unit, type: str, body: Mapping[str, Any], *, id: str, at: datetime, key: str, step: int = 0,
@@ -26,12 +29,9 @@ def emit(
     if partner_id is None and not _is_read_by(account):
         return
     user = _user(account, partner_id)
-    shown = dict(body) if user is None else {**body, "user": user}
-    unit.insert(
-        events,
-        id=id, seq=None, at=at, type=type, partner_id=partner_id, subscriber_id=subscriber_id, account=account, key=key,
-        step=step, body=msgspec.json.encode(shown).decode(),
-    )  # fmt: skip
+    shown = body if user is None else {**body, "user": user}
+    told = (id, None, at, type, partner_id, subscriber_id, account, key, step, _encode(shown).decode())
+    unit.insert_row(events, _COLUMNS, told)
     unit.wakes_workers = True
 
 

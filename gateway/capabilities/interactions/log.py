@@ -16,6 +16,9 @@ from gateway.capability import Context
 
 Kind = Literal["shown", "clicked", "declined", "ordered", "completed"]
 
+_COLUMNS = ("id", "at", "kind", "subscriber_id", "account", "channel", "place", "impression", "offers")
+_encode = msgspec.json.Encoder().encode
+
 DECLINED_FOR = timedelta(days=90)
 """How long a declined offer is not shown again."""
 
@@ -26,18 +29,9 @@ def record(
 ) -> None:  # fmt: skip
     """Note with the call's own transaction that the subject saw, clicked, declined or ordered `offers` (codes)."""
     subject, interaction_id = ctx.subject, id or ctx.ids()
-    ctx.unit.insert(
-        interactions,
-        id=interaction_id,
-        at=ctx.now,
-        kind=kind,
-        subscriber_id=None if subject is None else subject.id,
-        account=ctx.principal.account if subject is None else subject.identity.account,
-        channel=ctx.channel,
-        place=place,
-        impression=impression,
-        offers=msgspec.json.encode(offers).decode(),
-    )
+    who = (None, ctx.principal.account) if subject is None else (subject.id, subject.identity.account)
+    noted = (interaction_id, ctx.now, kind, *who, ctx.channel, place, impression, _encode(offers).decode())
+    ctx.unit.insert_row(interactions, _COLUMNS, noted)
     _tell(ctx, kind, offers, place=place, impression=impression or interaction_id)
 
 

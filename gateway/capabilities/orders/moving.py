@@ -12,6 +12,8 @@ from gateway.capabilities.orders.states import OrderState, check
 from gateway.capabilities.orders.tables import order_transitions, orders
 from gateway.store import Unit
 
+_COLUMNS = ("order_id", "seq", "from_state", "to_state", "actor", "channel", "reason", "at")
+
 
 def move(
     unit: Unit,
@@ -45,20 +47,17 @@ def record_step(
     actor: str, channel: str, reason: str, now: datetime, event_id: str,
 ) -> None:  # fmt: skip
     """Write transition `seq` (from 0) of an order, and tell of it."""
-    unit.insert(
-        order_transitions,
-        order_id=order.id, seq=seq, from_state=None if before is None else before.value, to_state=after.value,
-        actor=actor, channel=channel, reason=reason, at=now,
-    )  # fmt: skip
+    step = (order.id, seq, before, after, actor, channel, reason, now)
+    unit.insert_row(order_transitions, _COLUMNS, step)
     told = {
         "order": order.id,
         "offer": order.offer_code,
         "action": order.action,
-        "state": after.value,
+        "state": after,
         "version": seq + 1,
         "partner_ref": order.partner_ref,
     }
     emit(
-        unit, f"order.{after.value}", told, id=event_id, at=now, key=order.id, step=seq,
+        unit, f"order.{after}", told, id=event_id, at=now, key=order.id, step=seq,
         partner_id=order.partner_id, account=order.account, subscriber_id=order.subscriber_id,
     )  # fmt: skip

@@ -54,7 +54,7 @@ def take_down(request: PlaceOrder, found: Found, ctx: Context) -> StoredOrder:
     waits = found.number_held or waits_for_yes(request, offer, ctx)
     state = OrderState.AWAITING_CONFIRMATION if waits else after_yes(request.action)
     order = _new_order(request, offer, state, found.recipient, ctx)
-    ctx.unit.insert(orders, **order._asdict())
+    ctx.unit.insert_row(orders, StoredOrder._fields, order)
     _record_placed(ctx, order, "second confirmation" if waits else "nothing to confirm")
     record(ctx, "ordered", [offer.code], impression=request.attribution.impression)
     if not waits:
