@@ -170,6 +170,7 @@ async def approve(request: ApproveGrant, ctx: Context) -> Approved:
     effect=Effect.WRITE,
     title={"zh": "换取令牌", "en": "Redeem a code or refresh token"},
     errors=(GrantRefused, ScopeNotGranted),
+    shows_secret=True,
 )
 async def redeem(request: RedeemToken, ctx: Context) -> Issued:
     """Give out an access token and the next refresh token; the code or refresh token shown is used up."""

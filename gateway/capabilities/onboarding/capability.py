@@ -56,7 +56,7 @@ _CLAIM_PREFIX = "clm_"
 )
 async def apply(request: Apply, ctx: Context) -> Applied:
     """Ask to become a partner. Keep the claim: with it the credentials are fetched once the operator agreed."""
-    refuse_bad_redirects(request.client_id, _partner(request))
+    refuse_bad_redirects(request.client_id, request.redirect_uris)
     store = ctx.part(Store)
     known = ctx.part(Partners)
     known.forget(request.client_id)

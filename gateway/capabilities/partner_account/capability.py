@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from auth import client_secret
 from config.settings import Settings
 from gateway.capabilities.offers import LiveCatalog
@@ -21,9 +23,20 @@ from gateway.capabilities.partner_account.schemas import (
     SecretInForce,
     Statement,
     StatementLine,
+    UpdateAccount,
     Usage,
 )
-from gateway.capabilities.partners import Credentials, Partner, PartnerIsPublic, PartnerNotFound, Partners, renew_secret
+from gateway.capabilities.partners import (
+    AddressInvalid,
+    Credentials,
+    Partner,
+    PartnerIsPublic,
+    PartnerNotFound,
+    Partners,
+    RedirectUriInvalid,
+    change_places,
+    renew_secret,
+)
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.store import Store
 
@@ -42,12 +55,38 @@ _SHOWN_OUTCOMES = 100
 )
 async def get(request: GetAccount, ctx: Context) -> Account:
     """The caller's registration, quota and secrets in force."""
+    return await _account(await _self(ctx), ctx)
+
+
+@partner.capability(
+    scope="partner:self",
+    effect=Effect.WRITE,
+    http="PATCH /v1/partner",
+    title={"zh": "修改来源、回调地址与调用网段", "en": "Change the partner's own origins, redirect URIs and addresses"},
+    errors=(PartnerNotFound, RedirectUriInvalid, AddressInvalid),
+    examples=(UpdateAccount(origins=["https://shop.example.com"]),),
+    partner_only=True,
+)
+async def update(request: UpdateAccount, ctx: Context) -> Account:
+    """Change the web pages, redirect URIs and networks the partner is used from; felt within seconds.
+
+    Scopes and quota are the operator's to change. Networks that leave out the caller's own shut it out.
+    """
+    ctx.part(Partners).forget(ctx.principal.id)
     known = await _self(ctx)
+    account = await _account(known, ctx)  # before the change, which has the partner read anew
+    change_places(known, ctx, origins=request.origins, redirect_uris=request.redirect_uris, addresses=request.addresses)
+    said = {name: getattr(request, name) for name in request.__struct_fields__}
+    return msgspec.structs.replace(account, **{name: sorted(new) for name, new in said.items() if new is not None})
+
+
+async def _account(known: Partner, ctx: Context) -> Account:
     usual = ctx.part(Settings).limits.quotas
     agreed = await ctx.part(Partners).quota(known.id) or (usual.partner_per_second, usual.partner_per_day)
     live = client_secret.live(known.secrets, ctx.now)
     return Account(
-        known.id, known.name, sorted(known.scopes), sorted(known.origins), sorted(known.redirect_uris), *agreed,
+        known.id, known.name, sorted(known.scopes), sorted(known.origins), sorted(known.redirect_uris),
+        sorted(map(str, known.addresses)), *agreed,
         [SecretInForce(one.id, one.created_at, one.ends_at) for one in live],
     )  # fmt: skip
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from gateway.capabilities.partners import Addresses, Origins, RedirectUris
+
 
 class GetAccount(Struct, frozen=True):
     """Nothing to say: the caller is who it is about."""
@@ -29,12 +31,22 @@ class Account(Struct, frozen=True):
     scopes: list[str]
     origins: list[str]
     redirect_uris: list[str]
+    addresses: list[str]
+    """IP networks its servers call from; none: from anywhere."""
     per_second: int
     """Calls a second."""
     per_day: int
     """Calls a day (UTC)."""
     secrets: list[SecretInForce]
     """Newest first."""
+
+
+class UpdateAccount(Struct, frozen=True, kw_only=True):
+    """Change from where the partner is used; null leaves a list as it is, an empty one empties it."""
+
+    origins: Origins | None = None
+    redirect_uris: RedirectUris | None = None
+    addresses: Addresses | None = None
 
 
 class RenewSecret(Struct, frozen=True):

@@ -1,17 +1,22 @@
 """Partner applications: who they are, what they may, their secrets."""
 
 from gateway.capabilities.partners.capability import (
+    Addresses,
+    AddressInvalid,
     CreatePartner,
     Credentials,
     Origin,
+    Origins,
     PartnerExists,
     PartnerId,
     PartnerIsPublic,
     PartnerNotFound,
     PartnerRef,
     RedirectUriInvalid,
+    RedirectUris,
     Scope,
     add_partner,
+    change_places,
     give_secret,
     refuse_bad_redirects,
     renew_secret,
@@ -22,9 +27,12 @@ from gateway.capabilities.partners.repository import Partner, Partners, standing
 from gateway.capabilities.partners.tables import out_of_normal, partners
 
 __all__ = [
+    "AddressInvalid",
+    "Addresses",
     "CreatePartner",
     "Credentials",
     "Origin",
+    "Origins",
     "Partner",
     "PartnerExists",
     "PartnerId",
@@ -33,8 +41,10 @@ __all__ = [
     "PartnerRef",
     "Partners",
     "RedirectUriInvalid",
+    "RedirectUris",
     "Scope",
     "add_partner",
+    "change_places",
     "give_secret",
     "out_of_normal",
     "partner_capabilities",

@@ -29,6 +29,15 @@ _LONGEST_SIGN_IN_ID = 40
 PartnerId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,58}$", description="Client id.")]
 Scope = Annotated[str, Meta(pattern=r"^[a-z]+:(\*|[a-z]+)$", description="noun:verb or noun:*.")]
 Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+$", description="Web origin: scheme, host and port.")]
+Origins = Annotated[list[Origin], Meta(max_length=50, description="Web pages that may open widget sessions.")]
+RedirectUris = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=500)]],
+    Meta(max_length=20, description="Where subscribers come back to after signing in, compared exactly."),
+]
+Addresses = Annotated[
+    list[Annotated[str, Meta(max_length=50, examples=["203.0.113.0/24"])]],
+    Meta(max_length=50, description="IP networks its servers call from; none: from anywhere."),
+]
 
 
 class PartnerExists(Conflict):
@@ -73,15 +82,9 @@ class Contract(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
     scopes: Annotated[list[Scope], Meta(max_length=50)]
-    origins: Annotated[list[Origin], Meta(max_length=50)] = []
-    redirect_uris: Annotated[
-        list[Annotated[str, Meta(min_length=1, max_length=500)]],
-        Meta(max_length=20, description="Where subscribers come back to after signing in, compared exactly."),
-    ] = []
-    addresses: Annotated[
-        list[Annotated[str, Meta(max_length=50, examples=["203.0.113.0/24"])]],
-        Meta(max_length=50, description="IP networks its servers call from; none: from anywhere."),
-    ] = []
+    origins: Origins = []
+    redirect_uris: RedirectUris = []
+    addresses: Addresses = []
     per_second: Annotated[
         Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="Calls per second; null: the usual number.")
     ] = None
@@ -137,8 +140,8 @@ class Credentials(Struct, frozen=True):
 )
 async def create(request: CreatePartner, ctx: Context) -> Credentials:
     """Register a partner application and give out its first secret."""
-    refuse_bad_redirects(request.id, request)
-    _refuse_bad_addresses(request)
+    refuse_bad_redirects(request.id, request.redirect_uris)
+    _refuse_bad_addresses(request.addresses)
     known = ctx.part(Partners)
     known.forget(request.id)
     if await known.get(request.id) is not None:
@@ -203,8 +206,8 @@ async def update(request: UpdatePartner, ctx: Context) -> PartnerView:
     What is left out is as for a new partner. Id, secrets and suspension stay.
     """
     partner = await _partner(request.id, ctx)
-    refuse_bad_redirects(request.id, request)
-    _refuse_bad_addresses(request)
+    refuse_bad_redirects(request.id, request.redirect_uris)
+    _refuse_bad_addresses(request.addresses)
     ctx.unit.update(partner_rows, {"id": partner.id}, **_columns(request))
     ctx.part(Partners).forget(partner.id)
     ctx.audit_detail["partner"] = partner.id
@@ -225,21 +228,45 @@ def _view(partner: Partner) -> PartnerView:
     )  # fmt: skip
 
 
-def _refuse_bad_addresses(contract: Contract) -> None:
-    for address in contract.addresses:
+def change_places(
+    partner: Partner,
+    ctx: Context,
+    *,
+    origins: list[str] | None,
+    redirect_uris: list[str] | None,
+    addresses: list[str] | None,
+) -> None:
+    """Record from where a partner is used and where its users come back to; None leaves a list as it is.
+
+    Raises:
+        RedirectUriInvalid: subscribers cannot be sent there.
+        AddressInvalid: that is no IP network.
+    """
+    refuse_bad_redirects(partner.id, redirect_uris or [])
+    _refuse_bad_addresses(addresses or [])
+    said = {"origins": origins, "redirect_uris": redirect_uris, "addresses": addresses}
+    changed = {name: texts(values) for name, values in said.items() if values is not None}
+    if changed:
+        ctx.unit.update(partner_rows, {"id": partner.id}, **changed)
+    ctx.part(Partners).forget(partner.id)
+    ctx.audit_detail.update(partner=partner.id, **changed)
+
+
+def _refuse_bad_addresses(addresses: list[str]) -> None:
+    for address in addresses:
         try:
             ip_network(address, strict=False)
         except ValueError as error:
             raise AddressInvalid({"zh": f"{address} 不是 IP 网段", "en": f"{address} is no IP network"}) from error
 
 
-def refuse_bad_redirects(partner_id: str, request: Contract) -> None:
+def refuse_bad_redirects(partner_id: str, redirect_uris: list[str]) -> None:
     """Refuse addresses that a subscriber must not be sent to."""
-    for uri in request.redirect_uris:
+    for uri in redirect_uris:
         reason = redirect_uri.refusal(uri)
         if reason is not None:
             raise RedirectUriInvalid({"zh": f"{uri} 不能作为回调地址：{reason}", "en": f"{uri}: {reason}"})
-    if request.redirect_uris and len(partner_id) > _LONGEST_SIGN_IN_ID:
+    if redirect_uris and len(partner_id) > _LONGEST_SIGN_IN_ID:
         raise RedirectUriInvalid(
             {
                 "zh": f"提供登录的合作方标识不超过 {_LONGEST_SIGN_IN_ID} 个字符",

@@ -58,6 +58,7 @@ _REPLAYED_AT_ONCE = 1000
     title={"zh": "新建 Webhook", "en": "Create a webhook"},
     errors=(WebhookUrlRefused, FormatUnknown, TooManyWebhooks, PartnerNotFound),
     examples=(CreateWebhook("https://shop.example.com/hooks", ["order.*"]),),
+    shows_secret=True,
 )
 async def create(request: CreateWebhook, ctx: Context) -> WebhookSecret:
     """Have the events that concern a partner sent to an address, signed with a secret that is shown this once.
@@ -170,6 +171,7 @@ async def delete(request: WebhookRef, ctx: Context) -> Deleted:
     http="POST /v1/webhooks/{id}/secrets",
     title={"zh": "更换 Webhook 密钥", "en": "Rotate a webhook's secret"},
     errors=(WebhookNotFound,),
+    shows_secret=True,
 )
 async def rotate_secret(request: WebhookRef, ctx: Context) -> WebhookSecret:
     """Give out a new secret; for 24 hours deliveries are signed with it and with the one before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,40 @@ async def test_a_new_secret_is_never_given_twice_for_one_key(world: World) -> No
     first = await world.call(SELF, "partner.renew", key="k")
     second = await world.call(SELF, "partner.renew", key="k")
     assert first.client_secret != second.client_secret
+
+
+async def test_a_partner_changes_from_where_it_is_used_and_nothing_else(world: World) -> None:
+    await registered(world)
+    before = await world.call(SELF, "partner.get")
+    places: dict[str, Any] = {"origins": ["https://b.test", "https://a.test"], "redirect_uris": ["https://a.test/back"]}
+    changed = await world.call(SELF, "partner.update", **places)
+    assert changed.origins == ["https://a.test", "https://b.test"]
+    assert changed == await world.call(SELF, "partner.get")
+    emptied = await world.call(SELF, "partner.update", origins=[], addresses=["203.0.113.0/24"])
+    assert (emptied.origins, emptied.redirect_uris) == ([], ["https://a.test/back"])
+    assert emptied.addresses == ["203.0.113.0/24"]
+    await world.call(SELF, "partner.update", scopes=["partners:admin"], per_day=10**9, name="Bank")
+    after = await world.call(SELF, "partner.get")
+    assert (after.scopes, after.per_day, after.name) == (before.scopes, before.per_day, before.name)
+
+
+@pytest.mark.parametrize(
+    "places,code",
+    [
+        ({"origins": ["javascript:alert(1)"]}, "malformed-request"),
+        ({"redirect_uris": ["http://shop.test/back"]}, "redirect-uri-invalid"),
+        ({"addresses": ["300.1.2.3"]}, "address-invalid"),
+    ],
+)
+async def test_a_place_that_cannot_be_is_refused_and_nothing_changes(
+    world: World, places: dict[str, Any], code: str
+) -> None:
+    await registered(world)
+    before = await world.call(SELF, "partner.get")
+    with pytest.raises(GatewayError) as refused:
+        await world.call(SELF, "partner.update", **{"origins": ["https://a.test"], **places})
+    assert refused.value.code == code
+    assert await world.call(SELF, "partner.get") == before
 
 
 async def test_calls_are_counted_once_by_hour_and_outcome_and_nobody_elses_show(world: World) -> None:
