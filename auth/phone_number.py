@@ -12,6 +12,7 @@ from auth.secret_box import Entropy, SecretBox
 
 _PUNCTUATION = re.compile(r"[\s().\-\u2010-\u2015\u2212]+")
 _CHINESE_MOBILE = re.compile(r"(?:\+86|0086|86)?(1[3-9][0-9]{9})")
+_SANDBOX = re.compile(r"\+999[0-9]{8}")
 _DIALLED = re.compile(r"\+?[0-9]{3,20}")
 _REACHED_BY_SMS = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
@@ -45,6 +46,16 @@ def normalise(text: str, region: str = "CN") -> str:
     if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in _REACHED_BY_SMS:
         raise NotAPhoneNumber("not a mobile number")
     return written
+
+
+def sandbox_number(number: int) -> str:
+    """The made-up number of a sandbox user, from 1. Country code 999 is reserved (ITU-T E.164 list of country codes)."""
+    return f"+999{number:08d}"
+
+
+def is_sandbox_number(text: str) -> bool:
+    """Whether the number is one of `sandbox_number`, which no network reaches."""
+    return _SANDBOX.fullmatch(text) is not None
 
 
 def mask(e164: str) -> str:

@@ -71,6 +71,14 @@ BINDING_ENDED = Decision(
     "binding_ended",
     {"zh": "登录时的绑定已解除，请重新登录", "en": "the binding behind these credentials has ended; sign in again"},
 )
+SANDBOX_MISMATCH = Decision(
+    False,
+    "sandbox_mismatch",
+    {
+        "zh": "沙箱合作方只能操作自己的沙箱用户，正式合作方不能操作沙箱用户",
+        "en": "a sandbox partner acts for its own sandbox users only, and nobody else does",
+    },
+)
 CONSENT_MISSING = Decision(
     False, "consent_missing", {"zh": "用户未同意此用途", "en": "the subscriber has not agreed to this purpose"}
 )
@@ -84,11 +92,13 @@ def decide(
     now: datetime,
     *,
     account: str | None = None,
+    sandbox: str | None = None,
 ) -> Decision:
     """Whether the principal may make the call.
 
     `subject` is the subscriber behind the account, None if it is bound to none; `consents` holds their answers by
-    purpose, an absent purpose was never answered; `account` is the account the caller named, None for its own.
+    purpose, an absent purpose was never answered; `account` is the account the caller named, None for its own;
+    `sandbox` is the sandbox partner that the call is made through, None: the call is live.
 
     A partner needs the subscriber's stated agreement. To the subscriber's own request only a stated refusal is a bar:
     asking for a recommendation is itself the wish to have one.
@@ -116,6 +126,8 @@ def decide(
         return BINDING_ENDED
     if subject is None:
         return BINDING_REQUIRED if need.subject == "required" else ALLOWED
+    if subject.sandbox != sandbox and principal.kind != "operator":
+        return SANDBOX_MISMATCH
     if subject.suspended:
         return BINDING_SUSPENDED
     return ALLOWED if need.consent is None else _with_consent(principal, (consents or {}).get(need.consent))

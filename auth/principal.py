@@ -50,6 +50,8 @@ class Subject(msgspec.Struct, frozen=True):
     binding_id: str
     suspended: bool = False
     """Whether the binding is suspended, as when the number may have changed hands."""
+    sandbox: str | None = None
+    """The partner whose made-up user the subscriber is. None: a real subscriber."""
 
 
 ANONYMOUS = Principal("anonymous", "")

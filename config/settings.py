@@ -252,6 +252,15 @@ class ExchangeSettings(BaseModel):
     """How long the results of a file that has ended are kept."""
 
 
+class SandboxSettings(BaseModel):
+    """Sandboxes in which partners try things out."""
+
+    model_config = _GROUP
+
+    users: int = Field(default=100, ge=1, le=10_000)
+    """Made-up users one sandbox partner may have."""
+
+
 class WorkerSettings(BaseModel):
     """How owed work is done: calls to the outside, messages, questions that come due."""
 
@@ -360,6 +369,8 @@ class Settings(BaseSettings):
     """How owed work is done."""
     exchange: ExchangeSettings = ExchangeSettings()
     """Files of orders that partners hand in."""
+    sandbox: SandboxSettings = SandboxSettings()
+    """Sandboxes in which partners try things out."""
     webhooks: WebhookSettings = WebhookSettings()
     """Events sent to addresses that partners choose."""
     keys: KeySettings = KeySettings()

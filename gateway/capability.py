@@ -88,6 +88,8 @@ class Context:
     parts: Parts
     expected: frozenset[int] | None = None
     """Versions that the caller saw and means to change (If-Match); None: it did not say."""
+    sandbox: str | None = None
+    """The sandbox partner that the call is made through; None: the call is live."""
     audit_detail: dict[str, str] = field(default_factory=dict)
 
     def part(self, kind: type[T]) -> T:

@@ -80,6 +80,13 @@ class Quota(Protocol):
         """The windows the call was counted in. If the last one is over, so is the quota."""
 
 
+class Sandboxes(Protocol):
+    """Knows which partners are sandboxes."""
+
+    async def sandbox_of(self, partner_id: str | None) -> str | None:
+        """The same id if it is a sandbox partner's; None for live ones and nobody."""
+
+
 class Invoker:
     """Runs capabilities for principals."""
 
@@ -90,6 +97,7 @@ class Invoker:
         store: Store,
         subjects: SubjectResolver,
         quota: Quota,
+        sandboxes: Sandboxes,
         parts: Parts,
         clock: Clock,
         ids: Callable[[], str],
@@ -98,6 +106,7 @@ class Invoker:
         self._store = store
         self._subjects = subjects
         self._quota = quota
+        self._sandboxes = sandboxes
         self._parts = parts
         self._clock = clock
         self._ids = ids
@@ -152,8 +161,12 @@ class Invoker:
         return None
 
     async def _authorise(self, capability: Capability, call: Call, context: Context) -> None:
+        context.sandbox = await self._sandbox_of(call)
         context.subject = await self._subject(capability, context.account)
         _refuse_forbidden(capability, call, context)
+
+    async def _sandbox_of(self, call: Call) -> str | None:
+        return await self._sandboxes.sandbox_of(call.principal.partner_id)
 
     async def _subject(self, capability: Capability, account: str | None) -> SubjectRecord | None:
         if capability.need.subject == "none" or account is None:
@@ -223,6 +236,7 @@ class Invoker:
         """
         now, capability = self._clock(), self.capabilities[calls[0].capability]
         context = self._context(calls[0], now)
+        context.sandbox = await self._sandbox_of(calls[0])
         subjects = await self._subjects.resolve_all({call.account for call in calls if call.account is not None})
         keys = [self._key(capability, one, one.account) for one in calls]
         kept = await self._idempotency.get_all([key for key in keys if key is not None], now)
@@ -335,6 +349,7 @@ def _refuse_forbidden(capability: Capability, call: Call, context: Context) -> N
         None if subject is None else subject.consents,
         context.now,
         account=call.account,
+        sandbox=context.sandbox,
     )
     if not decision.allowed:
         unproved = call.principal.kind == "anonymous" or decision.reason == "credentials_expired"

@@ -48,6 +48,14 @@ from gateway.capabilities.partners import Partners, partner_capabilities
 from gateway.capabilities.recommendations.capability import recommendations as recommendation_capabilities
 from gateway.capabilities.recommendations.live import LiveRanker
 from gateway.capabilities.reconciliation import Reconciler, Repairs, reconciliation_capabilities
+from gateway.capabilities.sandbox import (
+    MESSAGES_KEPT_FOR,
+    SandboxBackEnd,
+    SandboxChannel,
+    SandboxSms,
+    delete_old_messages,
+    sandbox_capabilities,
+)
 from gateway.capabilities.sessions import session_capabilities
 from gateway.capabilities.subjects import Subjects, SubscriberAccounts
 from gateway.capabilities.watch import Watch, watch_capabilities
@@ -91,6 +99,7 @@ SETS: tuple[CapabilitySet, ...] = (
     exchange_capabilities,
     webhook_capabilities,
     reconciliation_capabilities,
+    sandbox_capabilities,
 )
 """Everything the platform can do."""
 
@@ -140,6 +149,7 @@ class Platform:
         self.hot = hot or open_hot_state(None if redis is None else redis.get_secret_value())
         self.keys = KeyRing.load_or_create(settings.key_file, environment=settings.environment, given=settings.keys)
         self.vault: PhoneVault = self.keys.phone_vault()
+        self.sandbox_channel = SandboxChannel(self.store, clock)
         self.order_links = self.keys.order_links()
         self.catalog = LiveCatalog.with_words_of(CATALOG_FILES)
         self.ranker = LiveRanker()
@@ -155,7 +165,7 @@ class Platform:
         )
         self.invoke = Invoker(
             self.capabilities, store=self.store, subjects=Subjects(self.store, clock),
-            quota=CountedQuota(self.hot, settings.limits.quotas, self.partners), parts=self.parts, clock=clock,
+            quota=CountedQuota(self.hot, settings.limits.quotas, self.partners), sandboxes=self.partners, parts=self.parts, clock=clock,
             ids=self.ids,
         )  # fmt: skip
         self.parts.add(self.invoke)  # for capabilities that are many calls of others
@@ -174,7 +184,8 @@ class Platform:
         issuer = TokenIssuer(keys.signing_keys(self.clock()), issuer=url, audience=url)
         code_box = SecretBox(sealing.keys, sealing.current, purpose="tuila.code-message.v1")
         limits = self.settings.limits.codes
-        code_sender = CodeSender(self.outside.sms, code_box, limits.lifetime, self.clock)
+        sms = SandboxSms(self.outside.sms, self.store, self.vault, self.sandbox_channel)
+        code_sender = CodeSender(sms, code_box, limits.lifetime, self.clock)
         webhook_box = SecretBox(sealing.keys, sealing.current, purpose="tuila.webhook-secret.v1")
         return Parts(
             self.settings, self.store, self.vault, self.catalog, self.ranker, self.partners, code_sender,
@@ -212,13 +223,13 @@ class Platform:
         )
         self.number_sweep = NumberSweep(self.store, self.hot, checks, rules, self.clock)
         fulfilment = Fulfilment(
-            self.store, self.outside.boss, self.catalog, self.vault,
+            self.store, self.outside.boss, SandboxBackEnd(self.store, self.clock), self.catalog, self.vault,
             clears=checks.clears, clock=self.clock, ids=self.ids,
         )  # fmt: skip
         self.parts.add(fulfilment)
         self.parts.add(Repairs(self.store, self.outside.boss, fulfilment))
         sender = Sender(
-            self.outside.channels, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale,
+            {**self.outside.channels, "sandbox": self.sandbox_channel}, SubscriberAccounts(self.store, self.vault), lambda account: self.settings.locale,
             self._order_page,
         )  # fmt: skip
         code_sender = self.parts.get(CodeSender)
@@ -270,6 +281,7 @@ class Platform:
         await self.store.write(partner_account.delete_old, now - partner_account.KEPT_FOR)
         await self.store.write(delete_expired_grant_tokens, now, 1000)
         await self.store.write(delete_old_deliveries, now - event_records.KEPT_FOR, 1000)
+        await self.store.write(delete_old_messages, now - MESSAGES_KEPT_FOR, 1000)
 
     async def _repeat(self, act: Callable[[], Awaitable[object]], seconds: float) -> None:
         while True:

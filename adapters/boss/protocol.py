@@ -65,7 +65,7 @@ class LedgerPage(msgspec.Struct, frozen=True):
     """Give it as `after` for the page that follows; None on the last one."""
 
 
-class Boss(Protocol):
+class Provisioning(Protocol):
     """Carries out orders, each order number at most once."""
 
     async def provision(self, order: ProvisionOrder) -> ProvisionResult:
@@ -84,6 +84,10 @@ class Boss(Protocol):
             UpstreamUnavailable: no answer after the client's own retries.
             UpstreamRefused: the question itself was not acceptable.
         """
+
+
+class Boss(Provisioning, Protocol):
+    """A back end that keeps books of what it took."""
 
     async def list_taken(self, begin: datetime, end: datetime, after: str | None, limit: int) -> LedgerPage:
         """Up to `limit` (1 to 1000) orders taken from `begin` on and before `end`, with numbers past `after`.

@@ -16,7 +16,7 @@ from gateway.capabilities.interactions import interactions
 from gateway.capabilities.orders import subscriptions
 from gateway.capabilities.recommendations import incidence, profile_items, train, usage_items
 from gateway.capabilities.recommendations.live import put_model
-from gateway.capabilities.subscribers import Profile, profiles, subscribers
+from gateway.capabilities.subscribers import Profile, is_real, profiles, subscribers
 from gateway.kit.clock import Clock
 from gateway.lake.usage import UsageLake
 from gateway.store import Store, Unit
@@ -124,7 +124,7 @@ def _known(connection: Connection, after: int, every: int, since: datetime) -> t
     asked = (
         select(subscribers.c.id, subscribers.c.brand, subscribers.c.region, profiles.c.body)
         .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
-        .where(subscribers.c.id > after, subscribers.c.id % every == 0)
+        .where(subscribers.c.id > after, subscribers.c.id % every == 0, is_real)
         .order_by(subscribers.c.id)
         .limit(_CHUNK)
     )

@@ -18,6 +18,7 @@ from gateway.capabilities.bindings.repository import end as end_binding
 from gateway.capabilities.bindings.repository import end_bound, suspend_bound
 from gateway.capabilities.bindings.repository import hold as hold_binding
 from gateway.capabilities.bindings.repository import live_of_account as live_binding
+from gateway.capabilities.bindings.repository import start as start_binding
 from gateway.capabilities.bindings.tables import bindings
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "end_bound",
     "hold_binding",
     "live_binding",
+    "start_binding",
     "suspend_bound",
 ]

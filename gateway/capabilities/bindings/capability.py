@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from auth import one_time_code
 from auth.one_time_code import Outcome
-from auth.phone_number import NotAPhoneNumber, PhoneVault, mask, normalise
+from auth.phone_number import NotAPhoneNumber, PhoneVault, is_sandbox_number, mask, normalise
 from gateway.capabilities.bindings import codes, repository
 from gateway.capabilities.bindings.errors import (
     CodeRefused,
@@ -20,6 +20,7 @@ from gateway.capabilities.bindings.errors import (
     NotASubscriber,
     NotBound,
     PhoneNumberInvalid,
+    SandboxNumberOnly,
     TextNotApproved,
 )
 from gateway.capabilities.bindings.tables import code_tries, one_time_codes
@@ -124,16 +125,13 @@ class Ended(Struct, frozen=True):
     effect=Effect.WRITE,
     http="POST /v1/bindings/codes",
     title={"zh": "获取验证码", "en": "Ask for a one-time code"},
-    errors=(PhoneNumberInvalid, CodeTooSoon, TextNotApproved),
+    errors=(PhoneNumberInvalid, SandboxNumberOnly, CodeTooSoon, TextNotApproved),
     examples=(RequestCode("13800138000"),),
 )
 async def request_code(request: RequestCode, ctx: Context) -> CodeSent:
     """Send a six-digit code to the number; answer it with bindings.confirm_code within five minutes."""
     account = _account(ctx)
-    try:
-        phone = normalise(request.phone)
-    except NotAPhoneNumber as error:
-        raise PhoneNumberInvalid from error
+    phone = await _phone(request.phone, ctx)
     await _refuse_unapproved(request.message, ctx)
     vault, rules, store = ctx.part(PhoneVault), ctx.part(CodeRules), ctx.part(Store)
     phone_hash = vault.digest(phone)
@@ -169,7 +167,9 @@ async def confirm_code(request: ConfirmCode, ctx: Context) -> BoundTo:
     account = _account(ctx)
     store = ctx.part(Store)
     kept, outcome = await _checked(account, request, ctx)
-    owner = await store.read(_subscriber_by_phone, kept.phone_hash) if outcome is Outcome.ACCEPTED else None
+    owner = (
+        await store.read(_subscriber_by_phone, kept.phone_hash, ctx.sandbox) if outcome is Outcome.ACCEPTED else None
+    )
     if owner is None and outcome.costs_a_try:
         await _spend_try(kept, outcome, ctx)
     _refuse_unaccepted(kept, outcome, ctx)
@@ -242,6 +242,23 @@ def _account(ctx: Context) -> str:
     return ctx.account
 
 
+async def _phone(text: str, ctx: Context) -> str:
+    if ctx.sandbox is None:
+        try:
+            return normalise(text)
+        except NotAPhoneNumber as error:
+            raise PhoneNumberInvalid from error
+    digest = ctx.part(PhoneVault).digest(text)
+    if not is_sandbox_number(text) or await ctx.part(Store).read(_subscriber_by_phone, digest, ctx.sandbox) is None:
+        raise SandboxNumberOnly(
+            {
+                "zh": "请使用 sandbox.create_user 返回的号码",
+                "en": "give the phone of a user made by sandbox.create_user; real numbers are never reached",
+            }
+        )
+    return text
+
+
 async def _refuse_unapproved(message: str | None, ctx: Context) -> None:
     if message is None:
         return
@@ -284,8 +301,11 @@ async def _bind(account: str, owner: tuple[int, str, str, bytes, bytes], ctx: Co
     return BoundTo(repository.hold(ctx, live, account, subscriber_id, "one_time_code"), phone, brand, region)
 
 
-def _subscriber_by_phone(connection: Connection, phone_hash: bytes) -> tuple[int, str, str, bytes, bytes] | None:
+def _subscriber_by_phone(
+    connection: Connection, phone_hash: bytes, sandbox: str | None
+) -> tuple[int, str, str, bytes, bytes] | None:
     table = subscribers.c
+    there = table.sandbox.is_(None) if sandbox is None else table.sandbox == sandbox
     columns = (table.id, table.brand, table.region, table.phone_cipher, table.phone_hash)
-    row = connection.execute(select(*columns).where(table.phone_hash == phone_hash)).one_or_none()
+    row = connection.execute(select(*columns).where(table.phone_hash == phone_hash, there)).one_or_none()
     return None if row is None else tuple(row)

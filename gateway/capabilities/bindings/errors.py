@@ -21,6 +21,14 @@ class TextNotApproved(GatewayError):
     title = {"zh": "短信内容未经批准", "en": "The message is not an approved one"}
 
 
+class SandboxNumberOnly(GatewayError):
+    """A sandbox partner can bind its own sandbox users only."""
+
+    status = 400
+    code = "sandbox-number-only"
+    title = {"zh": "沙箱只能绑定自己的沙箱用户", "en": "A sandbox binds its own sandbox users only"}
+
+
 class CodeTooSoon(TooManyRequests):
     """No more codes for now; `retry_after` seconds say when."""
 

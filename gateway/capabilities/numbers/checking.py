@@ -73,7 +73,7 @@ class NumberChecks:
             RetryLater: the network has not answered yet.
             Clash: somebody else acted on the same number.
         """
-        if self._watch is None:
+        if self._watch is None or order.sandbox:
             return True
         stands = await self._store.read(standing, order.subscriber_id)
         if any(one.account == order.account and one.suspended_at is not None for one in stands.bindings):

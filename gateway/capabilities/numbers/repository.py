@@ -50,8 +50,13 @@ def standing(connection: Connection, subscriber_id: int) -> Standing:
 
 
 def bound_after(connection: Connection, subscriber_id: int, limit: int) -> list[tuple[int, datetime | None]]:
-    """(subscriber, when it was last checked) of up to `limit` bound subscribers after that number."""
-    good = (bindings.c.subscriber_id > subscriber_id, bindings.c.ended_at.is_(None), bindings.c.suspended_at.is_(None))
+    """(subscriber, when it was last checked) of up to `limit` real bound subscribers after that number (0 and up)."""
+    good = (
+        bindings.c.subscriber_id > subscriber_id,
+        bindings.c.subscriber_id > 0,
+        bindings.c.ended_at.is_(None),
+        bindings.c.suspended_at.is_(None),
+    )
     page = select(bindings.c.subscriber_id).distinct().where(*good).order_by(bindings.c.subscriber_id).limit(limit)
     ids = list(connection.scalars(page))
     checked = select(number_checks.c.subscriber_id, number_checks.c.at).where(number_checks.c.subscriber_id.in_(ids))

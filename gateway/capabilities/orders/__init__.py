@@ -1,7 +1,9 @@
 """Ordering: orders, their states, and the subscriptions that come of them."""
 
 from gateway.capabilities.orders import batch as _batch  # noqa: F401 - declares its capability
+from gateway.capabilities.orders.capability import confirm as confirm_order
 from gateway.capabilities.orders.capability import orders as order_capabilities
+from gateway.capabilities.orders.capability import refuse as refuse_order
 from gateway.capabilities.orders.capability import subscriptions as subscription_capabilities
 from gateway.capabilities.orders.errors import (
     ActionNotOffered,
@@ -30,11 +32,13 @@ from gateway.capabilities.orders.schemas import (
     ListOrders,
     ListSubscriptions,
     Order,
+    OrderId,
     OrderPage,
     OrderRef,
     PlaceOrder,
     Subscription,
     SubscriptionPage,
+    User,
 )
 from gateway.capabilities.orders.states import OrderState
 from gateway.capabilities.orders.tables import is_open, orders, subscriptions
@@ -58,6 +62,7 @@ __all__ = [
     "OfferUnknown",
     "Order",
     "OrderAlreadyOpen",
+    "OrderId",
     "OrderJob",
     "OrderNotFound",
     "OrderPage",
@@ -72,12 +77,15 @@ __all__ = [
     "Subscription",
     "SubscriptionPage",
     "TermNotOver",
+    "User",
+    "confirm_order",
     "get_any",
     "is_open",
     "list_cancellable",
     "move",
     "order_capabilities",
     "orders",
+    "refuse_order",
     "subscription_capabilities",
     "subscriptions",
 ]

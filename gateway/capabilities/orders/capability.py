@@ -319,7 +319,7 @@ async def _found(request: PlaceOrder, ctx: Context) -> Found:
         tried = await store.read(repository.was_tried, subject.id, request.offer)
     if action == "gift" and (phone := phone_of(request, ctx)) is not None:
         gifts = await store.read(repository.list_gift_times, subject.id, ctx.now - timedelta(hours=24))
-        recipient = Recipient(await store.read(repository.get_recipient, phone[0]), phone[1])
+        recipient = Recipient(await store.read(repository.get_recipient, phone[0], subject.identity.sandbox), phone[1])
     if request.partner_ref is not None and ctx.principal.kind == "partner":
         same_ref = await ctx.part(PartnerRefs).get(ctx.principal.id, request.partner_ref)
     return Found(

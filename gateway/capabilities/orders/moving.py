@@ -57,6 +57,8 @@ def record_step(
         "version": seq + 1,
         "partner_ref": order.partner_ref,
     }
+    if order.sandbox:
+        told["sandbox"] = True
     emit(
         unit, f"order.{after}", told, id=event_id, at=now, key=order.id, step=seq,
         partner_id=order.partner_id, account=order.account, subscriber_id=order.subscriber_id,

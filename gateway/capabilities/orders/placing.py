@@ -74,8 +74,10 @@ def _refuse_ref(found: Found, ctx: Context) -> None:
 
 
 def owe_after_yes(ctx: Context, order: StoredOrder) -> None:
-    """Owe what an order needs once nothing is left to confirm. What was booked waits for the back office's file."""
-    if order.state is OrderState.ACCEPTED:
+    """Owe what an order needs once nothing is left to confirm. What was booked waits for the back office's file, except in
+    a sandbox, which has no back office.
+    """
+    if order.state is OrderState.ACCEPTED or (order.state is OrderState.BOOKED and order.sandbox):
         owe_job(ctx, "orders.provision", order)
     elif order.state is OrderState.AWAITING_RECIPIENT:
         owe_job(ctx, "orders.tell_recipient", order)
@@ -124,4 +126,5 @@ def _new_order(
         replaces=request.replaces,
         recipient_id=None if recipient is None else recipient.subscriber_id,
         recipient=None if recipient is None else recipient.phone,
+        sandbox=subject.identity.sandbox is not None,
     )

@@ -44,6 +44,8 @@ class StoredOrder(NamedTuple):
     replaces: str | None = None
     recipient_id: int | None = None
     recipient: str | None = None
+    sandbox: bool = False
+    """Whether it is a made-up subscriber's."""
 
     @property
     def holder_id(self) -> int:
@@ -198,9 +200,10 @@ def list_gift_times(connection: Connection, subscriber_id: int, since: datetime)
     return tuple(connection.scalars(mine.where(orders.c.created_at > since)))
 
 
-def get_recipient(connection: Connection, phone_hash: bytes) -> int | None:
-    """The subscriber of that number, or None."""
-    return connection.scalar(select(subscribers.c.id).where(subscribers.c.phone_hash == phone_hash))
+def get_recipient(connection: Connection, phone_hash: bytes, sandbox: str | None) -> int | None:
+    """The subscriber of that number in this sandbox, or outside of any; None if there is none."""
+    there = subscribers.c.sandbox.is_(None) if sandbox is None else subscribers.c.sandbox == sandbox
+    return connection.scalar(select(subscribers.c.id).where(subscribers.c.phone_hash == phone_hash, there))
 
 
 def facts_of_subscriber(connection: Connection, subscriber_id: int) -> SubscriberFacts:
@@ -244,8 +247,10 @@ def list_gifts(
 
 
 def list_booked(connection: Connection, after: str = "", limit: int = 1000) -> list[StoredOrder]:
-    """Up to `limit` booked orders that the back office has not got yet, oldest first, from the one after id `after`."""
-    query = select(orders).where(orders.c.state == OrderState.BOOKED.value, is_open, orders.c.id > after)
+    """Up to `limit` live booked orders that the back office has not got yet, oldest first, from the one after id `after`."""
+    query = select(orders).where(
+        orders.c.state == OrderState.BOOKED.value, is_open, ~orders.c.sandbox, orders.c.id > after
+    )
     return [_stored(row) for row in connection.execute(query.order_by(orders.c.id).limit(limit))]
 
 

@@ -125,6 +125,8 @@ class Order(Struct, frozen=True):
     """The number a gift goes to, masked. It does not say that this is a subscriber."""
     version: int = 1
     """Grows with every step; over HTTP also the ETag, to be sent as If-Match with what changes the order."""
+    sandbox: bool = False
+    """Whether it is a sandbox user's: it has no effect outside the platform."""
     history: list[Transition] = []
     """Every transition, oldest first; empty in lists."""
 

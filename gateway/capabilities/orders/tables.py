@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    false,
     literal_column,
 )
 
@@ -46,6 +48,8 @@ orders = Table(
     Column("replaces", String(60)),
     Column("recipient_id", _subscriber),
     Column("recipient", String(20)),
+    # Of a made-up subscriber: it goes to the sandbox back end, and into no books.
+    Column("sandbox", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("subscriber_id", "subscriber_seq"),
 )
 is_open = orders.c.state.in_([literal_column(f"'{state}'") for state in OPEN_STATES])

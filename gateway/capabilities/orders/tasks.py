@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from adapters.boss.protocol import Action, Boss, ProvisionOrder, ProvisionResult
+from adapters.boss.protocol import Action, Provisioning, ProvisionOrder, ProvisionResult
 from adapters.errors import OutcomeUnknown, UpstreamRefused
 from auth.phone_number import PhoneVault, mask
 from gateway.capabilities.interactions import interactions
@@ -45,7 +45,8 @@ class Fulfilment:
     def __init__(
         self,
         store: Store,
-        boss: Boss,
+        boss: Provisioning,
+        sandbox: Provisioning,
         catalog: LiveCatalog,
         vault: PhoneVault,
         *,
@@ -53,9 +54,10 @@ class Fulfilment:
         clock: Clock,
         ids: Callable[[], str],
     ) -> None:
-        """`clears` is asked before an order is handed over; where it says no it has ended the order."""
+        """`sandbox` is the back end of sandbox orders. `clears` is asked before an order is handed over; where it says no it has ended the order."""
         self._store = store
         self._boss = boss
+        self._sandbox = sandbox
         self._catalog = catalog
         self._vault = vault
         self._clears = clears
@@ -78,18 +80,19 @@ class Fulfilment:
     async def provision(self, job: Job, unit: Unit) -> None:
         """Hand an accepted order to the back end and record what came of it."""
         order = await self._order(job)
-        if order.state is OrderState.ACCEPTED:
+        boss = self._back_end(order)
+        if order.state is OrderState.ACCEPTED or (order.state is OrderState.BOOKED and order.sandbox):
             if not await self._clears(order):
                 return
             order = await self._begin(order)
             result = None
         elif order.state is OrderState.PROVISIONING:
-            result = await self._boss.status(order.id)
+            result = await boss.status(order.id)
         else:
             return
         try:
             if result is None:
-                result = await self._boss.provision(await self.request(order))
+                result = await boss.provision(await self.request(order))
         except OutcomeUnknown:
             self._step(unit, order, OrderState.UNKNOWN, "answer of the back end lost")
             self._owe(unit, job, "orders.settle", order, after=_ASK_AGAIN)
@@ -103,7 +106,7 @@ class Fulfilment:
         order = await self._order(job)
         if order.state is not OrderState.UNKNOWN:
             return
-        result = await self._boss.status(order.id)
+        result = await self._back_end(order).status(order.id)
         if result is None:
             order = self._step(unit, order, OrderState.PROVISIONING, "the back end never saw it")
             self._owe(unit, job, "orders.provision", order)
@@ -179,6 +182,9 @@ class Fulfilment:
         status: Literal["completed", "refused"] = "completed" if refusal is None else "refused"
         await self._conclude(unit, job, order, ProvisionResult(order.id, status, refusal))
 
+    def _back_end(self, order: StoredOrder) -> Provisioning:
+        return self._sandbox if order.sandbox else self._boss
+
     async def _may_receive(self, order: StoredOrder) -> bool:
         if order.recipient_id is None:
             return False
@@ -204,8 +210,9 @@ class Fulfilment:
         is_gift = order.action == "gift"
         holder = await self._store.read(contact_of, order.holder_id)
         offer = self._offer(order)
+        action = "subscribe" if order.action == "book" else order.action  # only a sandbox order is booked here
         return ProvisionOrder(
-            order.id, holder.ref, holder.phone(self._vault), order.offer_code, msgspec.convert(order.action, Action),
+            order.id, holder.ref, holder.phone(self._vault), order.offer_code, msgspec.convert(action, Action),
             offer.effective, order.price_fen, replaces=order.replaces, payer_ref=payer.ref if is_gift else None,
             trial_days=offer.trial.days if order.action == "start_trial" and offer.trial is not None else None,
         )  # fmt: skip

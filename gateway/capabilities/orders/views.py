@@ -42,6 +42,7 @@ def told(
         replaces=order.replaces,
         recipient=order.recipient,
         version=order.transitions,
+        sandbox=order.sandbox,
         history=[*history],
     )
 

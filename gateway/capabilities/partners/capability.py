@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -77,6 +77,9 @@ class PartnerIsPublic(Conflict):
     title = {"zh": "公开客户端没有密钥", "en": "A public client has no secret"}
 
 
+Mode = Literal["live", "sandbox"]
+
+
 class Contract(Struct, frozen=True, kw_only=True):
     """What a partner application may do, and from where."""
 
@@ -101,6 +104,9 @@ class CreatePartner(Contract, frozen=True, kw_only=True):
         bool,
         Meta(description="Whether it keeps no secret: an application in its user's hands. It only signs people in."),
     ] = False
+    mode: Annotated[
+        Mode, Meta(description="sandbox: for made-up users; nothing reaches the outside. It cannot be changed.")
+    ] = "live"
 
 
 class UpdatePartner(Contract, frozen=True, kw_only=True):
@@ -115,6 +121,7 @@ class PartnerView(Contract, frozen=True, kw_only=True):
     id: str
     public: bool
     suspended: bool
+    mode: str
 
 
 class PartnerRef(Struct, frozen=True):
@@ -212,7 +219,7 @@ async def update(request: UpdatePartner, ctx: Context) -> PartnerView:
     ctx.part(Partners).forget(partner.id)
     ctx.audit_detail["partner"] = partner.id
     contract = {name: getattr(request, name) for name in Contract.__struct_fields__}
-    return PartnerView(id=partner.id, public=partner.public, suspended=partner.suspended, **contract)
+    return PartnerView(id=partner.id, public=partner.public, suspended=partner.suspended, mode=partner.mode, **contract)
 
 
 def _columns(contract: Contract) -> dict[str, Any]:
@@ -225,6 +232,7 @@ def _view(partner: Partner) -> PartnerView:
         id=partner.id, name=partner.name, scopes=sorted(partner.scopes), origins=sorted(partner.origins),
         redirect_uris=sorted(partner.redirect_uris), addresses=sorted(map(str, partner.addresses)),
         per_second=partner.per_second, per_day=partner.per_day, public=partner.public, suspended=partner.suspended,
+        mode=partner.mode,
     )  # fmt: skip
 
 
@@ -279,7 +287,7 @@ def add_partner(request: CreatePartner, ctx: Context) -> None:
     """Record a partner that has no secret yet."""
     ctx.unit.insert(
         partner_rows,
-        id=request.id, public=request.public, suspended=False, created_at=ctx.now, **_columns(request),
+        id=request.id, public=request.public, suspended=False, mode=request.mode, created_at=ctx.now, **_columns(request),
     )  # fmt: skip
     ctx.part(Partners).forget(request.id)
     ctx.audit_detail["partner"] = request.id

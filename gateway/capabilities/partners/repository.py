@@ -46,6 +46,13 @@ class Partner(msgspec.Struct, frozen=True):
     standing: str
     """`normal`, `slowed` (a part of its quota is left) or `stopped` (it places no orders)."""
     secrets: tuple[StoredSecret, ...]
+    mode: str = "live"
+    """`live`, or `sandbox`: it has made-up users only, and nothing of it reaches the outside."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is a sandbox partner."""
+        return self.mode == "sandbox"
 
     def calls_from(self, address: str) -> bool:
         """Whether its servers may call from this IP address."""
@@ -91,6 +98,11 @@ class Partners:
             return None
         return partner.per_second, partner.per_day
 
+    async def sandbox_of(self, partner_id: str | None) -> str | None:
+        """The same id if it is a sandbox partner's; None for live ones and nobody."""
+        partner = None if partner_id is None else await self.get(partner_id)
+        return partner.id if partner is not None and partner.is_sandbox else None
+
     async def is_slowed(self, partner_id: str) -> bool:
         """Whether only a part of its quota is left to the partner."""
         partner = await self.get(partner_id)
@@ -132,4 +144,5 @@ def _read(connection: Connection, partner_id: str) -> Partner | None:
         secrets=tuple(
             StoredSecret(one.id, one.digest, one.sealed_signing_key, one.created_at, one.ends_at) for one in secrets
         ),
+        mode=row.mode,
     )

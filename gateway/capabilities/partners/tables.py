@@ -32,6 +32,8 @@ partners = Table(
     Column("per_second", Integer),
     Column("per_day", Integer),
     Column("suspended", Boolean, nullable=False),
+    # live or sandbox, for ever
+    Column("mode", String(10), nullable=False, server_default="live"),
     # normal, slowed or stopped: see gateway.capabilities.watch
     Column("standing", String(10), nullable=False, server_default="normal"),
     Column("created_at", Instant, nullable=False),

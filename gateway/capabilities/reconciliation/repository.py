@@ -17,7 +17,7 @@ from gateway.store.keys import packed, texts
 _OURS = select(
     orders.c.id, orders.c.state, subscribers.c.ref, orders.c.offer_code, orders.c.action, orders.c.price_fen,
     orders.c.partner_id,
-).join(subscribers, subscribers.c.id == orders.c.subscriber_id)  # fmt: skip
+).join(subscribers, subscribers.c.id == orders.c.subscriber_id).where(~orders.c.sandbox)  # fmt: skip
 _NAMED = _OURS.where(orders.c.id.in_(texts("numbers")))
 
 

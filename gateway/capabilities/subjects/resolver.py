@@ -75,6 +75,7 @@ class _Bound(NamedTuple):
     region: str
     suspended: bool
     profile: str | None
+    sandbox: str | None
 
 
 @dataclass(slots=True)
@@ -91,6 +92,7 @@ _BOUND = AtOnce(
         bindings.c.account, bindings.c.id.label("binding_id"), bindings.c.subscriber_id, subscribers.c.ref,
         subscribers.c.brand, subscribers.c.region,
         or_(subscribers.c.suspended, bindings.c.suspended_at.is_not(None)).label("suspended"), profiles.c.body,
+        subscribers.c.sandbox,
     )
     .join(subscribers, subscribers.c.id == bindings.c.subscriber_id)
     .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
@@ -103,7 +105,7 @@ def _linked(kind: str, holder: Column[Any]) -> Select[Any]:
     return (
         select(
             literal(kind + ":").concat(orders.c.id), orders.c.id, holder, subscribers.c.ref, subscribers.c.brand,
-            subscribers.c.region, subscribers.c.suspended, profiles.c.body,
+            subscribers.c.region, subscribers.c.suspended, profiles.c.body, subscribers.c.sandbox,
         )
         .join(subscribers, subscribers.c.id == holder)
         .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
@@ -164,7 +166,7 @@ def _facts(connection: Connection, ids: Sequence[int], clock: Clock) -> dict[int
 def _record(row: _Bound, facts: _Facts) -> SubjectRecord:
     profile = _NOTHING_KNOWN if row.profile is None else _profile.decode(row.profile)
     return SubjectRecord(
-        identity=Subject(row.subscriber_id, row.account, row.binding_id, bool(row.suspended)),
+        identity=Subject(row.subscriber_id, row.account, row.binding_id, bool(row.suspended), row.sandbox),
         ref=row.ref,
         brand=row.brand,
         region=row.region,

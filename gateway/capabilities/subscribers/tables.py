@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary, String, Table, Text
 
 from gateway.store import Instant, metadata
 
@@ -19,7 +19,12 @@ subscribers = Table(
     Column("joined_on", Date),
     Column("suspended", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    # The sandbox partner that made this subscriber up; null: a real one. Made-up ones have ids below zero.
+    Column("sandbox", String(60)),
 )
+is_real = subscribers.c.sandbox.is_(None)
+_made_up = subscribers.c.sandbox.is_not(None)
+Index("ix_subscribers_sandbox", subscribers.c.sandbox, sqlite_where=_made_up, postgresql_where=_made_up)
 
 profiles = Table(
     "profiles",

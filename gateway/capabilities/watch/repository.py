@@ -109,6 +109,11 @@ def own_limits(connection: Connection, partner_id: str) -> Mapping[str, Mapping[
     return {} if body is None else msgspec.json.decode(body, type=dict[str, dict[str, float]])
 
 
+def list_sandboxes(connection: Connection, names: Collection[str]) -> set[str]:
+    """Those of the partners that are sandboxes."""
+    return set(connection.scalars(select(partners.c.id).where(partners.c.id.in_(names), partners.c.mode == "sandbox")))
+
+
 def order_partner(connection: Connection, order_id: str) -> str | None:
     """The partner who placed the order."""
     return connection.scalar(select(orders.c.partner_id).where(orders.c.id == order_id))

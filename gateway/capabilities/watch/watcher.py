@@ -53,7 +53,7 @@ class Watch:
         events = await store.read(repository.new_events, done.event_seq, _BATCH)
         until = max(done.ended_until, now - _SETTLED)
         early = await store.read(repository.ended_early, done.ended_until, until, self._settings.early)
-        fresh = tally(events, early)
+        fresh = await self._of_live(tally(events, early))
         unit = Unit()
         before = await store.read(repository.hours, fresh.keys())
         for (partner_id, hour), counts in fresh.items():
@@ -70,6 +70,11 @@ class Watch:
         except Clash:  # another process counted these
             return False
         return len(events) == _BATCH
+
+    async def _of_live(self, fresh: dict[Hour, Counts]) -> dict[Hour, Counts]:
+        """Without sandbox partners: what they try out says nothing about them."""
+        sandboxes = await self._store.read(repository.list_sandboxes, {name for name, _ in fresh}) if fresh else set()
+        return {hour: counts for hour, counts in fresh.items() if hour[0] not in sandboxes}
 
     async def _judge_all(self, unit: Unit, fresh: dict[Hour, Counts], now: datetime) -> None:
         concerned = {partner_id for partner_id, _ in fresh}

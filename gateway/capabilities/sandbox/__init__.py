@@ -1,0 +1,16 @@
+"""The sandbox: made-up subscribers, a back end inside the platform, and faults to try."""
+
+from gateway.capabilities.sandbox.back_end import SandboxBackEnd
+from gateway.capabilities.sandbox.capability import sandbox as sandbox_capabilities
+from gateway.capabilities.sandbox.messages import SandboxChannel, SandboxSms
+from gateway.capabilities.sandbox.repository import KEPT_FOR as MESSAGES_KEPT_FOR
+from gateway.capabilities.sandbox.repository import delete_old_messages
+
+__all__ = [
+    "MESSAGES_KEPT_FOR",
+    "SandboxBackEnd",
+    "SandboxChannel",
+    "SandboxSms",
+    "delete_old_messages",
+    "sandbox_capabilities",
+]
