@@ -148,6 +148,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     portal.mount(app, settings)
     order_page.mount(app, settings, platform.invoke, platform.order_links, platform.catalog, platform.hot)
     portal.mount_docs(app, settings)
+    portal.mount_partners(app)
     portal.mount_start(app, settings, links)
     return app
 

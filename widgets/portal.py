@@ -1,4 +1,4 @@
-"""The pages of an installation: the demo portal, the API documentation, and the start page that leads to them."""
+"""The pages of an installation: the demo portal, the API documentation, the partners' page, and the start page that leads to them."""
 
 from __future__ import annotations
 
@@ -59,6 +59,15 @@ def mount_docs(app: Sanic[Any, Any], settings: Settings) -> None:
         return page(request, "docs.html", client_id=DEMO_CLIENT)
 
     app.add_route(docs, "/docs", methods=["GET", "HEAD"], name="docs")
+
+
+def mount_partners(app: Sanic[Any, Any]) -> None:
+    """Serve the partners' page at /partners: applying, the account, webhooks, orders, reconciliation."""
+
+    async def partners(request: Request[Any, Any]) -> HTTPResponse:
+        return page(request, "partners.html")
+
+    app.add_route(partners, "/partners", methods=["GET", "HEAD"], name="partners")
 
 
 def mount_start(app: Sanic[Any, Any], settings: Settings, links: Sequence[Link] = ()) -> None:

@@ -1,4 +1,4 @@
-"""`make run`: the gateway with stand-ins of everything outside, a demo operator inside, and four links to begin with."""
+"""`make run`: the gateway with stand-ins of everything outside, a demo operator inside, and links to begin with."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ BOSS_PORT, SMS_PORT, WECHAT_PORT = 8201, 8202, 8203
 # Known to everybody, and used between stand-ins on this machine only: production refuses to start with stand-ins.
 _BOSS_KEY = "boss-sandbox-key"
 _SMS_KEY = "sms-sandbox-key"
+
+_APPROVE = """.venv/bin/tuila call applications.approve '{"id": "ITS-ID"}'"""
 
 
 class PortTaken(Exception):
@@ -152,6 +154,7 @@ def _welcome(console: Console, url: str, demo: Demo) -> None:
         ("phone    手机", f"{host}:{WECHAT_PORT}/"),
         ("portal   门户", f"{url}/portal"),
         ("API docs 文档", f"{url}/docs"),
+        ("partners 合作方 (apply, then sign in)", f"{url}/partners"),
         ("health   健康", f"{url}/health"),
         ("SMS inbox 短信 (one-time codes arrive here)", f"{host}:{SMS_PORT}/"),
         ("BOSS     后台 (what was provisioned; faults to switch on)", f"{host}:{BOSS_PORT}/"),
@@ -160,4 +163,5 @@ def _welcome(console: Console, url: str, demo: Demo) -> None:
     console.print("  " + "   ".join(demo.free_phones[:3]), style="bold cyan")
     for name, link in links:
         console.print(f"  {link:32} {name}", soft_wrap=True)
+    console.print(f"  approve an application: {_APPROVE}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"  partner keys for curl: {demo.credentials}    stop with Ctrl-C\n", soft_wrap=True)

@@ -82,5 +82,5 @@ async def start_url() -> AsyncIterator[str]:
 
 async def test_the_start_page(start_url: str, page: Page, lang: str) -> None:
     await page.goto(f"{start_url}/?lang={lang}")
-    assert await page.get_by_role("main").get_by_role("link").count() == 4
+    assert await page.get_by_role("main").get_by_role("link").count() == 5
     await assert_sound(page)

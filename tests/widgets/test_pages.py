@@ -18,12 +18,13 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     app, settings = new_server("pages", body_bytes=1024), Settings()
     portal.mount(app, settings)
     portal.mount_docs(app, settings)
+    portal.mount_partners(app)
     portal.mount_start(app, settings, [portal.Link("http://127.0.0.1:1/", "手机", "Phone", "对话", "Talk")])
     async with serving(app, listen("127.0.0.1", 0)) as url, aiohttp.ClientSession(url) as session:
         yield session
 
 
-@pytest.mark.parametrize("path", ["/", "/portal", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/portal", "/docs", "/partners"])
 async def test_pages_run_nothing_inline_and_load_from_here_alone(http: aiohttp.ClientSession, path: str) -> None:
     async with http.get(path) as response:
         html = await response.text()

@@ -13,7 +13,7 @@ const TEXTS = {
     scope: (scope) => `权限 ${scope}`, isPublic: "无需凭证", tryIt: "试一试", send: "发送请求", sending: "正在发送…", curl: "命令行", copy: "复制",
     copied: "已复制", notCopied: "请手动复制", bodyOf: "请求内容（JSON）", badJson: "请求内容不是合法的 JSON", noAnswer: "没有收到应答，请检查网络",
     answered: (status, ms) => `应答 ${status}，用时 ${ms} 毫秒`, result: "应答内容", cannotLoad: "接口描述加载失败", retry: "重试", missing: (name) => `请填写 ${name}`,
-    opened: "会话已打开，令牌已填入", refused: (words) => `会话未能打开：${words}`, operations: (count) => `${count} 个接口`,
+    opened: "会话已打开，令牌已填入", handedOver: "已填入合作方页面的令牌", refused: (words) => `会话未能打开：${words}`, operations: (count) => `${count} 个接口`,
   },
   en: {
     name: "Name", type: "Type", meaning: "Meaning", required: "required", or: " or ", anything: "any", characters: " characters", items: " items",
@@ -22,7 +22,7 @@ const TEXTS = {
     scope: (scope) => `scope ${scope}`, isPublic: "no credentials", tryIt: "Try it", send: "Send", sending: "Sending…", curl: "Command line", copy: "Copy",
     copied: "Copied", notCopied: "Please copy by hand", bodyOf: "Request body (JSON)", badJson: "The body is not valid JSON", noAnswer: "No answer came; check the network",
     answered: (status, ms) => `Answer ${status} after ${ms} ms`, result: "Answer", cannotLoad: "The description could not be loaded", retry: "Try again", missing: (name) => `Fill in ${name}`,
-    opened: "The session is open and its token filled in", refused: (words) => `The session was not opened: ${words}`, operations: (count) => `${count} operations`,
+    opened: "The session is open and its token filled in", handedOver: "The token of the partners' page is filled in", refused: (words) => `The session was not opened: ${words}`, operations: (count) => `${count} operations`,
   },
 };
 
@@ -227,6 +227,18 @@ async function openSession(button) {
   }
 }
 
+/** Take the token over from the partners' page that opened this one: told from window to window, within one origin. */
+function takeToken() {
+  if (opener === null) return;
+  addEventListener("message", ({ origin, source, data }) => {
+    if (origin !== location.origin || source !== opener || typeof data?.token !== "string") return;
+    token.value = data.token;
+    token.dispatchEvent(new Event("input"));
+    document.getElementById("token-status").textContent = texts.handedOver;
+  });
+  opener.postMessage("tuila:token-wanted", location.origin);
+}
+
 /** Open the operation that the address names. */
 function openNamed() {
   const wanted = document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -267,4 +279,5 @@ function group(tag, operations, api) {
 const sessionButton = document.getElementById("open-session");
 sessionButton.addEventListener("click", () => openSession(sessionButton));
 addEventListener("hashchange", openNamed);
+takeToken();
 draw();
