@@ -285,6 +285,13 @@ class WebhookSettings(BaseModel):
     """Networks and addresses that may be reached although they are not of the public internet."""
     timeout: Seconds = timedelta(seconds=15)
     """Longest wait for one answer of a receiver."""
+    lease: Seconds = timedelta(seconds=30)
+    """How long a process has an endpoint to itself; one that dies holding it is followed by another after that."""
+    waits: tuple[Seconds, ...] = (
+        timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=5),
+        timedelta(hours=10), timedelta(hours=14), timedelta(hours=20), timedelta(hours=24),
+    )  # fmt: skip
+    """The wait after each failed attempt; after the last one an event is given up."""
 
 
 class KeySettings(BaseModel):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
@@ -17,9 +18,13 @@ from auth.tokens import TokenRefused, TokenVerifier
 from auth.username_token import UsernameToken, UsernameTokenRefused
 from gateway.capabilities.grants import LiveGrants
 from gateway.capabilities.partners import Partner, Partners
-from gateway.errors import Forbidden, Unauthenticated
+from gateway.errors import Forbidden, Unauthenticated, Unavailable
 from gateway.kit.clock import Clock
+from gateway.store import StoreUnavailable
 from gateway.store.hot import HotState
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -34,8 +39,23 @@ class Presented:
     address: str
 
 
+def _or_unavailable(
+    find_out: Callable[Concatenate[Authentication, P], Awaitable[T]],
+) -> Callable[Concatenate[Authentication, P], Coroutine[Any, Any, T]]:
+    """Where what knows the callers is away, nothing is said about the caller: it may try again."""
+
+    @wraps(find_out)
+    async def guarded(self: Authentication, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await find_out(self, *args, **kwargs)
+        except StoreUnavailable as error:
+            raise Unavailable from error
+
+    return guarded
+
+
 class Authentication:
-    """Turns what a request shows into a principal."""
+    """Turns what a request shows into a principal. Every method raises `Unavailable` where callers cannot be looked up."""
 
     def __init__(
         self, verifier: TokenVerifier, partners: Partners, grants: LiveGrants, hot: HotState, clock: Clock
@@ -46,6 +66,7 @@ class Authentication:
         self._hot = hot
         self._clock = clock
 
+    @_or_unavailable
     async def principal(self, presented: Presented) -> Principal:
         """The caller; the anonymous one where no credentials are shown.
 
@@ -62,6 +83,7 @@ class Authentication:
             return await self.from_where(await self._signed(header, presented), presented.address)
         raise Unauthenticated({"zh": "不支持的认证方式", "en": f"use Bearer or {signed_request.SCHEME}"})
 
+    @_or_unavailable
     async def bearer(self, token: str) -> Principal:
         """The caller that an access or session token is for.
 
@@ -74,6 +96,7 @@ class Authentication:
             raise Unauthenticated(dict(error.words)) from error
         return await self.as_of_now(principal)
 
+    @_or_unavailable
     async def as_of_now(self, principal: Principal) -> Principal:
         """A principal that was established before: suspended if its partner is by now, expired if its grant has ended."""
         partner_id = principal.id if principal.kind == "partner" else principal.partner_id
@@ -89,6 +112,7 @@ class Authentication:
             principal if suspended == principal.suspended else msgspec.structs.replace(principal, suspended=suspended)
         )
 
+    @_or_unavailable
     async def from_where(self, principal: Principal, address: str) -> Principal:
         """The principal, if it is no partner's server or calls from where the partner's servers are.
 
@@ -107,6 +131,7 @@ class Authentication:
                 )
         return principal
 
+    @_or_unavailable
     async def refuse_strange_page(self, principal: Principal, origin: str | None) -> None:
         """A page may speak for the sessions of a partner only if it is on the partner's list; `origin` is None outside browsers.
 
@@ -137,6 +162,7 @@ class Authentication:
             raise Unauthenticated(dict(error.words), reason=error.reason) from error
         return _verified(partner, claim.nonce)
 
+    @_or_unavailable
     async def username_token(self, token: UsernameToken) -> Principal:
         """The partner that a WS-Security UsernameToken is of.
 

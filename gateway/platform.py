@@ -173,7 +173,7 @@ class Platform:
         self._exchange()
         self.webhooks = WebhookDispatcher(
             self.store, self.feed, self.outside.webhooks, self.parts.get(Formats), self.parts.get(WebhookSecrets),
-            clock=clock, ids=self.ids, owner=self.ids(),
+            clock=clock, ids=self.ids, owner=self.ids(), lease=settings.webhooks.lease, waits=settings.webhooks.waits,
         )  # fmt: skip
         work = settings.worker
         self._retry = retry or RetryPolicy(work.retry_first, work.retry_longest, work.attempts)

@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.store.bell import Bell
@@ -36,12 +37,14 @@ _LONGEST_LOG = 16_384
 _DISCONNECT_TRIES = 3
 # PostgreSQL: deadlock found, serialisation failure. Two batches met; each goes on alone.
 _RETRYABLE = {"40P01", "40001"}
+# Connection lost, no room for one more, being stopped or started (PostgreSQL, appendix A of its manual).
+_AWAY = ("08", "53", "57P")
 
 _log = structlog.get_logger("store")
 
 
 class StoreUnavailable(Exception):
-    """The database did not answer. A commit cut off in the middle may or may not have happened."""
+    """The database (or the hot state's server) did not answer. A commit cut off in the middle may or may not have happened."""
 
 
 class Lanes(Protocol):
@@ -196,8 +199,8 @@ class Store:
         for attempt in range(1, _DISCONNECT_TRIES + 1):
             try:
                 return await self._lanes.read(lambda connection: fn(connection, *args, **kwargs))
-            except (DBAPIError, OSError) as error:
-                if not _is_disconnect(error):
+            except Exception as error:
+                if not _is_away(error):
                     raise
                 if attempt == _DISCONNECT_TRIES:
                     raise StoreUnavailable(str(error)) from error
@@ -218,8 +221,8 @@ class Store:
             return await self._lanes.write(run, durable=durable)
         except IntegrityError as error:
             raise Clash(str(error.orig)) from error
-        except (DBAPIError, OSError) as error:
-            if _is_disconnect(error):
+        except Exception as error:
+            if _is_away(error):
                 raise StoreUnavailable(str(error)) from error
             raise
 
@@ -345,10 +348,16 @@ def _met_another_batch(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RETRYABLE
 
 
-def _is_disconnect(error: Exception) -> bool:
+def _is_away(error: Exception) -> bool:
+    """Whether the database is at fault and not what it was asked. Connecting raises the driver's own errors."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in {"57P01", "57P03", "08006"}
-    return isinstance(error, OSError)
+        if error.connection_invalidated:
+            return True
+        cause: object = error.orig
+    else:
+        cause = error
+    state = getattr(cause, "sqlstate", None) or ""
+    return isinstance(cause, OSError | PoolTimeout) or state.startswith(_AWAY)
 
 
 def open_store(url: str) -> Store:

@@ -10,9 +10,14 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as ConnectionFailed
+from redis.exceptions import TimeoutError as AnswerLate
+
+from gateway.store.engine import StoreUnavailable
 
 
 class HotState(Protocol):
@@ -144,28 +149,31 @@ _DELETE_IF = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('D
 
 
 class RedisHotState:
-    """Hot state shared by the gateway processes of one installation."""
+    """Hot state shared by the gateway processes of one installation.
+
+    Every method raises `StoreUnavailable` where Redis does not answer.
+    """
 
     def __init__(self, url: str, prefix: str = "tuila:") -> None:
         self._redis = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
         self._prefix = prefix
 
     async def get(self, key: str) -> bytes | None:
-        return cast("bytes | None", await self._redis.get(self._prefix + key))
+        return cast("bytes | None", await _answer(self._redis.get(self._prefix + key)))
 
     async def put(self, key: str, value: bytes, ttl: float) -> None:
-        await self._redis.set(self._prefix + key, value, px=_milliseconds(ttl))
+        await _answer(self._redis.set(self._prefix + key, value, px=_milliseconds(ttl)))
 
     async def add(self, key: str, value: bytes, ttl: float) -> bool:
-        return bool(await self._redis.set(self._prefix + key, value, px=_milliseconds(ttl), nx=True))
+        return bool(await _answer(self._redis.set(self._prefix + key, value, px=_milliseconds(ttl), nx=True)))
 
     async def count(self, key: str, ttl: float) -> int:
-        return int(await self._redis.eval(_COUNT, 1, self._prefix + key, str(_milliseconds(ttl))))
+        return int(await _answer(self._redis.eval(_COUNT, 1, self._prefix + key, str(_milliseconds(ttl)))))
 
     async def delete(self, key: str, expected: bytes | None = None) -> bool:
         if expected is None:
-            return bool(await self._redis.delete(self._prefix + key))
-        return bool(await self._redis.eval(_DELETE_IF, 1, self._prefix + key, expected))
+            return bool(await _answer(self._redis.delete(self._prefix + key)))
+        return bool(await _answer(self._redis.eval(_DELETE_IF, 1, self._prefix + key, expected)))
 
     async def wait(self, key: str, timeout: float) -> bytes | None:
         # Waiting is rare (a repeated message whose first delivery is still at work), so asking again is enough.
@@ -176,6 +184,13 @@ class RedisHotState:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+async def _answer(asked: Any) -> Any:
+    try:
+        return await asked
+    except (ConnectionFailed, AnswerLate, BusyLoadingError) as error:
+        raise StoreUnavailable(f"redis: {error}") from error
 
 
 def _milliseconds(seconds: float) -> int:

@@ -156,6 +156,9 @@ class OutboxWorker:
         except StoreUnavailable as error:
             _log.warning("store unavailable", error=str(error))
             return False
+        except Exception:  # noqa: BLE001 - a worker that ends by itself would do nothing for the rest of the process
+            _log.exception("leasing failed")
+            return False
         for job in jobs:
             self._held[job.id] = now + self._lease
             task = asyncio.create_task(self._handle(job))
@@ -179,6 +182,9 @@ class OutboxWorker:
                 await self._store.write(renew_leases, held, until)
             except StoreUnavailable as error:
                 _log.warning("store unavailable", error=str(error))
+                continue
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("renewing leases failed")
                 continue
             self._held.update({job: until for job, end in held.items() if self._held.get(job) == end})
 

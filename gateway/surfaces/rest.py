@@ -18,9 +18,18 @@ from auth.principal import Principal
 from auth.signed_request import SCHEME
 from gateway.authentication import Authentication, Presented
 from gateway.capability import Capability
-from gateway.errors import BodyTooLarge, GatewayError, Internal, MalformedRequest, MethodNotAllowed, NotFound
+from gateway.errors import (
+    BodyTooLarge,
+    GatewayError,
+    Internal,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+)
 from gateway.invoke import Call, Invoker
 from gateway.quota import Window
+from gateway.store import StoreUnavailable
 from gateway.surfaces.calls import channel_of, checked_key, expected_versions, locale, trace_of, user_account
 
 Server = Sanic[Any, Any]
@@ -226,4 +235,5 @@ def refused_by_server(error: SanicException) -> GatewayError:
 
 
 async def _unexpected(request: Request[Any, Any], error: Exception) -> HTTPResponse:
-    return problem(request, Internal())
+    # Who is calling is found out before a call begins, and may need the store.
+    return problem(request, Unavailable() if isinstance(error, StoreUnavailable) else Internal())

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
+from gateway.capabilities.events import events
 from gateway.capabilities.orders import is_open, subscriptions
 from gateway.capabilities.orders.states import NEXT, OrderState, check
 from gateway.capabilities.orders.tables import order_transitions, orders
 from gateway.capabilities.subscribers import subscribers
 from gateway.store.outbox import outbox
 from tests.faults.gateway_process import Stage
+from tests.faults.receiver import Told
 
 _ORDER_WORK = ("orders.provision", "orders.settle", "bots.late")
 
@@ -44,6 +47,39 @@ async def check_books(stage: Stage, promised: Iterable[tuple[str, str]]) -> Find
     _effects_are_the_completed_orders(rows, effects, held)
     _nothing_sent_blindly(requests)
     return Findings(Counter(row.state for row in rows), len(requests), len(effects))
+
+
+async def check_told(stage: Stage, partner_id: str, taken: Sequence[Told], *, once: bool = False) -> None:
+    """Assert that every step of the partner's orders was told, under one id, in the order of the steps, and no other.
+
+    At least once as webhooks tell; with `once` exactly once and in the order of the feed, as connections do.
+    """
+    promised = await stage.world.platform.store.read(_read_events, partner_id)
+    missing, unknown = set(promised) - set(taken), set(taken) - set(promised)
+    assert not missing and not unknown, f"never told: {missing}; told of what never was: {unknown}"
+    first = list(dict.fromkeys(taken))
+    for order_id in {one.order for one in promised}:
+        versions = [one.version for one in first if one.order == order_id]
+        assert versions == list(range(1, len(versions) + 1)), f"{order_id} was told out of order: {versions}"
+    assert not once or list(taken) == promised, "not once each in the order of the feed"
+
+
+async def has_been_told(stage: Stage, partner_id: str, taken: Sequence[Told]) -> bool:
+    """Whether every step of the partner's orders was told at least once."""
+    return set(await stage.world.platform.store.read(_read_events, partner_id)) <= set(taken)
+
+
+def _read_events(connection: Connection, partner_id: str) -> list[Told]:
+    """What is to be told, from the orders' own history: each step has one event, and that its number in the feed."""
+    told = []
+    of_partner = select(events).where(events.c.partner_id == partner_id, events.c.type.like("order.%"))
+    for event in connection.execute(of_partner.order_by(events.c.seq)):
+        data = json.loads(event.body)
+        told.append(Told(event.id, data["order"], data["version"], data["state"]))
+    steps = select(order_transitions.c.order_id, order_transitions.c.seq + 1, order_transitions.c.to_state)
+    of_orders = steps.join(orders, orders.c.id == order_transitions.c.order_id).where(orders.c.partner_id == partner_id)
+    assert Counter(tuple(row) for row in connection.execute(of_orders)) == Counter(one[1:] for one in told)
+    return told
 
 
 def _read_books(connection: Connection) -> tuple[list[Row[Any]], dict[str, list[Row[Any]]], set[str]]:

@@ -32,6 +32,8 @@ from tests.waiting import wait_for
 BOSS_KEY, SMS_KEY = "boss-key", "sms-key"
 GH_ID = "gh_faults"
 SCOPES = ["offers:*", "recommendations:*", "orders:*", "subscriptions:*", "bindings:*", "consents:*"]
+ORIGIN = "https://shop.test"
+"""Where the pages of partners are."""
 _AES_KEY = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR"
 _MANY = "1000000"
 
@@ -151,7 +153,9 @@ class Stage:
     async def partner(self, id: str, *more_scopes: str) -> Credentials:
         """A new partner with every scope a partner needs, and more where told."""
         scopes = [*SCOPES, *more_scopes]
-        made: Credentials = await self.world.call(OPERATOR, "partners.create", id=id, name=id, scopes=scopes)
+        made: Credentials = await self.world.call(
+            OPERATOR, "partners.create", id=id, name=id, scopes=scopes, origins=[ORIGIN]
+        )
         return made
 
     async def boss_faults(self, **faults: Any) -> None:
@@ -242,6 +246,10 @@ class Stage:
             "TUILA_LIMITS__QUOTAS__ACCOUNT_PER_MINUTE": _MANY,
             "TUILA_LIMITS__QUOTAS__ANONYMOUS_PER_MINUTE": _MANY,
             "TUILA_DEADLINE": str(self.retry_after * 0.75),
+            "TUILA_WEBHOOKS__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
+            "TUILA_WEBHOOKS__TIMEOUT": "0.5",
+            "TUILA_WEBHOOKS__LEASE": "2",
+            "TUILA_WEBHOOKS__WAITS": f"[{', '.join(['0.1'] * 100)}]",
             "TUILA_WORKER__LEASE": "2",  # longer than the longest question to the back end
             "TUILA_WORKER__RETRY_FIRST": "0.2",
             "TUILA_WORKER__RETRY_LONGEST": "1",

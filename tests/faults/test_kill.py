@@ -48,7 +48,7 @@ async def stream_and_kill(stage: Stage, *, kills: int, rng: Random) -> None:
     gateway = stage.gateway()
     await gateway.start()
     await stage.point_callbacks(gateway)
-    server = PartnerServer(gateway, credentials, rng)
+    server = PartnerServer([gateway], credentials, rng)
     stop = asyncio.Event()
     chatters = [Chatter(stage, SHOPPERS + number) for number in range(1, CHATTERS + 1)]
     shopping = [Shopper(stage, server, person).shop(shuffled(rng), stop) for person in range(1, SHOPPERS + 1)]

@@ -29,7 +29,7 @@ async def test_answers_that_are_lost_slow_or_refused_for_a_while_double_nothing(
         gateway = stage.gateway()
         await gateway.start()
         await stage.point_callbacks(gateway)
-        server = PartnerServer(gateway, credentials, Random(3))
+        server = PartnerServer([gateway], credentials, Random(3))
         try:
             await stage.boss_faults(lose_answer=1.0)
             await order_and_confirm(stage, server, OFFERS[0])

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 
 import pytest
@@ -43,10 +44,17 @@ def test_a_wrong_statement_is_told(postgresql_server):
         postgresql_server.sql("SELEC 1")
 
 
+def test_what_was_committed_is_there_after_a_stop_and_a_start(postgresql_server):
+    postgresql_server.sql("CREATE TABLE kept AS SELECT 42 AS answer")
+    postgresql_server.stop()
+    assert not postgresql_server.accepts_connections()
+    postgresql_server.start()
+    assert postgresql_server.sql("SELECT answer FROM kept") == "42"
+    postgresql_server.sql("DROP TABLE kept")
+
+
 def test_a_stranger_without_the_password_is_refused(postgresql_server):
-    stranger = postgresql.PostgreSQLServer(
-        postgresql_server.programs, postgresql_server.port, "guess", postgresql_server.log
-    )
+    stranger = dataclasses.replace(postgresql_server, password="guess")
     with pytest.raises(AssertionError, match="password authentication failed"):
         stranger.sql("SELECT 1")
 

@@ -55,6 +55,9 @@ class Sequencer:
                 except StoreUnavailable as error:
                     _log.warning("store unavailable", error=str(error))
                     pause *= 10
+                except Exception:  # noqa: BLE001 - without numbers nobody would hear of anything
+                    _log.exception("numbering failed")
+                    pause *= 10
                 await self._rest(arrived, pause)
 
     async def _rest(self, arrived: asyncio.Event, pause: float) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,7 +37,6 @@ WINDOW = 1000
 _AT_ONCE = 64
 _AT_ONCE_WHILE_FAILING = 4
 _CLAIMED_AT_ONCE = 50
-_LEASE = timedelta(seconds=30)
 _GATHER_SECONDS = 0.05
 """How long finished deliveries wait for others to be written with them."""
 
@@ -95,9 +94,11 @@ class WebhookDispatcher:
         clock: Clock,
         ids: Callable[[], str],
         owner: str,
+        lease: timedelta,
+        waits: Sequence[timedelta],
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`owner` names this process among those that share the endpoints."""
+        """`owner` names this process among those that share the endpoints; `lease` and `waits` are as in the settings."""
         self._store = store
         self._feed = feed
         self._post = post
@@ -106,6 +107,8 @@ class WebhookDispatcher:
         self._clock = clock
         self._ids = ids
         self._owner = owner
+        self._lease = lease
+        self._waits = waits
         self._chance = chance
         self._held: dict[str, _Endpoint] = {}
         self._of_partner: Mapping[str, list[_Endpoint]] = {}
@@ -201,8 +204,8 @@ class WebhookDispatcher:
         """Take free endpoints, keep those held, heed changes, and take in deliveries that others made due."""
         now = self._clock()
         held, some_are_free = await self._store.read(repository.list_held, self._owner, now)
-        if some_are_free or (held and self._until - now < _LEASE * 2 / 3):
-            until = now + _LEASE
+        if some_are_free or (held and self._until - now < self._lease * 2 / 3):
+            until = now + self._lease
             held = await self._store.write(repository.claim, self._owner, now, until, _CLAIMED_AT_ONCE)
             self._until = until
         newest = await self._store.read(head) if held and not self._held else self._place
@@ -357,7 +360,7 @@ class WebhookDispatcher:
             self._record(endpoint, delivery, "delivered", reply)
             return
         endpoint.failing_since = endpoint.failing_since or now
-        due_at = next_try(delivery.attempts, now, reply.retry_after, self._chance())
+        due_at = next_try(self._waits, delivery.attempts, now, reply.retry_after, self._chance())
         if reply.status == 410:
             endpoint.stopped = "gone"
         elif now - endpoint.failing_since >= GIVEN_UP_AFTER:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-
-AFTER = (
-    timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=5),
-    timedelta(hours=10), timedelta(hours=14), timedelta(hours=20), timedelta(hours=24),
-)  # fmt: skip
-"""The wait after each failed attempt: ten attempts within a little more than three days."""
 
 LONGEST = timedelta(hours=24)
 """However long an endpoint asks us to wait."""
@@ -18,11 +13,13 @@ GIVEN_UP_AFTER = timedelta(days=5)
 """An endpoint that took nothing for so long is disabled."""
 
 
-def next_try(attempt: int, now: datetime, retry_after: str | None, chance: float) -> datetime | None:
+def next_try(
+    waits: Sequence[timedelta], attempt: int, now: datetime, retry_after: str | None, chance: float
+) -> datetime | None:
     """When to try again after failed `attempt` (from 1); None: it was the last. `chance` in 0..1 spreads the crowd."""
-    if attempt > len(AFTER):
+    if attempt > len(waits):
         return None
-    wait = AFTER[attempt - 1] * (0.9 + 0.2 * chance)
+    wait = waits[attempt - 1] * (0.9 + 0.2 * chance)
     asked = _asked(retry_after, now)
     return now + (wait if asked is None else min(max(wait, asked), LONGEST))
 

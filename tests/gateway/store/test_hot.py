@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from gateway.store import StoreUnavailable
 from gateway.store.hot import HotState, LocalHotState, RedisHotState
 from tests.waiting import wait_for
 
@@ -62,3 +63,11 @@ async def test_memory_stays_bounded_as_keys_come_and_go() -> None:
         now[0] += 0.001
         await hot.add(f"nonce:{number}", b"1", 1.0)
     assert hot.size < 10_000
+
+
+async def test_a_redis_that_does_not_answer_is_unavailable(free_port: int) -> None:
+    hot = RedisHotState(f"redis://127.0.0.1:{free_port}/0")
+    for asked in (hot.get("k"), hot.put("k", b"1", 1), hot.add("k", b"1", 1), hot.count("k", 1), hot.delete("k")):
+        with pytest.raises(StoreUnavailable):
+            await asked
+    await hot.close()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, select
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gateway.store import Clash, Loader, Store, Unit, open_store
+from gateway.store import Clash, Loader, Store, StoreUnavailable, Unit, open_store
 
 tables = MetaData()
 things = Table("things", tables, Column("id", Integer, primary_key=True), Column("name", String(50), nullable=False))
@@ -120,3 +123,40 @@ async def test_one_who_gives_up_takes_nobody_elses_answer_along(store: Store) ->
 def test_another_database_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="mysql"):
         open_store("mysql://somewhere/db")
+
+
+class Away:
+    """Lanes to a database that cannot be connected to."""
+
+    dialect = "postgresql"
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def read(self, run: Callable[[Connection], Any]) -> Any:
+        raise self._error
+
+    async def write(self, run: Callable[[Connection], Any], *, durable: bool = True) -> Any:
+        raise self._error
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.CannotConnectNowError("the database system is starting up"),
+        asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+        ConnectionRefusedError(),
+        PoolTimeout("QueuePool limit reached"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_database_that_cannot_be_connected_to_is_unavailable(error: Exception) -> None:
+    store = Store(Away(error))
+    with pytest.raises(StoreUnavailable):
+        await store.read(names)
+    with pytest.raises(StoreUnavailable):
+        await store.commit(thing(1, "first"))
+    await store.close()

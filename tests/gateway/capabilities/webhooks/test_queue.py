@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from config.settings import WebhookSettings
 from gateway.capabilities.events import StoredEvent
 from gateway.capabilities.webhooks.queue import Delivery, EndpointQueue
-from gateway.capabilities.webhooks.schedule import AFTER, LONGEST, next_try
+from gateway.capabilities.webhooks.schedule import LONGEST, next_try
 
+AFTER = WebhookSettings().waits
 START = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -96,7 +98,7 @@ TestQueues = Queues.TestCase
 @given(st.floats(0, 1))
 def test_ten_attempts_in_a_little_over_three_days(chance):
     now, attempts = START, 1
-    while (at := next_try(attempts, now, None, chance)) is not None:
+    while (at := next_try(AFTER, attempts, now, None, chance)) is not None:
         assert at > now
         now, attempts = at, attempts + 1
     assert attempts == len(AFTER) + 1 == 10
@@ -117,5 +119,5 @@ def test_ten_attempts_in_a_little_over_three_days(chance):
     ],
 )
 def test_an_endpoint_is_heard_when_it_asks_for_time(header, least):
-    at = next_try(1, START, header, 0.5)
+    at = next_try(AFTER, 1, START, header, 0.5)
     assert at is not None and at - START == (AFTER[0] if least < timedelta(seconds=5) else least)

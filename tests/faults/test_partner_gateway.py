@@ -1,0 +1,147 @@
+"""Two gateway processes for one partner while everything around them fails, one thing after another and by chance.
+
+After each fault the books are compared: what the partner was promised, what the back end did, what webhooks and followers
+were told. Nothing is lost, doubled or out of order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.faults.shop import PEOPLE, Shop, open_shop
+from tests.faults.warm_starts import WarmStarts
+from tests.fixtures.postgresql import PostgreSQLServer
+from tests.fixtures.redis import RedisServer
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.redis, pytest.mark.timeout(90)]
+
+Open = Callable[..., AbstractAsyncContextManager[Shop]]
+
+
+@pytest.fixture
+def opening(postgresql_url: str, redis_url: str, tmp_path: Path, starts: WarmStarts) -> Open:
+    """Opens a shop, with settings where wanted."""
+    return partial(open_shop, postgresql_url, redis_url, tmp_path, starts)
+
+
+@pytest.fixture
+async def shop(opening: Open) -> AsyncIterator[Shop]:
+    async with opening() as opened:
+        yield opened
+
+
+async def test_a_back_end_that_is_slow_loses_answers_and_refuses(shop: Shop) -> None:
+    await shop.stage.boss_faults(lose_answer=0.5)
+    await shop.sell()
+    await shop.stage.boss_faults(slow_seconds=1.0)  # longer than we wait for it
+    await shop.sell()
+    await shop.stage.boss_faults(refuse=f"next {PEOPLE}")
+    await shop.sell()
+    findings = await shop.settle()
+    assert findings.ended == Counter(completed=2 * PEOPLE, failed=PEOPLE)
+
+
+async def test_connections_to_the_database_are_cut_and_it_is_restarted(
+    shop: Shop, postgresql_server: PostgreSQLServer
+) -> None:
+    for _ in range(2):
+        selling = asyncio.create_task(shop.sell())
+        await wait_for(lambda: shop.server.promised, timeout=20, message="the first order is taken down")
+        postgresql_server.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        await selling
+    selling = asyncio.create_task(shop.sell())
+    postgresql_server.stop()
+    await wait_for(lambda: are_down(shop), timeout=20, message="the gateways say so")
+    postgresql_server.start()
+    await selling
+    findings = await shop.settle()
+    assert findings.ended == Counter(completed=3 * PEOPLE)
+
+
+async def test_redis_is_flushed_again_and_again(shop: Shop, redis_server: RedisServer) -> None:
+    for _ in range(3):
+        selling = asyncio.create_task(shop.sell())
+        while not selling.done():
+            assert await asyncio.to_thread(redis_server.command, "FLUSHALL") == "+OK"
+        await selling
+    findings = await shop.settle()
+    assert findings.ended == Counter(completed=3 * PEOPLE)
+
+
+async def test_both_processes_are_killed_and_started_again(shop: Shop) -> None:
+    for gateway in shop.gateways * 2:
+        selling = asyncio.create_task(shop.sell())
+        so_far = len(shop.server.promised)
+        await wait_for(lambda: len(shop.server.promised) > so_far, timeout=20, message="an order is taken down")  # noqa: B023 - at once
+        await gateway.kill()
+        await gateway.start()
+        await selling
+    findings = await shop.settle()
+    assert findings.ended == Counter(completed=4 * PEOPLE)
+
+
+async def test_a_receiver_that_is_slow_busy_silent_away_or_gone_for_a_while(shop: Shop) -> None:
+    receiver = shop.receiver
+    moods = (
+        receiver.answering(500), receiver.answering(429, Retry_After="1"), receiver.hang, receiver.take_slowly,
+        receiver.take_and_hang_up,
+    )  # fmt: skip
+    for mood in moods:
+        receiver.mood = mood
+        so_far = receiver.asked.total()
+        await shop.sell()
+        await wait_for(lambda: receiver.asked.total() > so_far, timeout=20, message="it was asked")  # noqa: B023 - at once
+        receiver.mood = receiver.take
+    await receiver.close()
+    await shop.sell()
+    await receiver.open()
+
+    receiver.mood = receiver.answering(410)
+    await shop.sell()
+    await wait_for(lambda: is_disabled(shop), timeout=20, message="the webhook is disabled")
+    receiver.mood = receiver.take
+    asked = receiver.asked.total()
+    await shop.sell()
+    assert receiver.asked.total() == asked
+    enabled = await shop.server.insist("PATCH", f"/v1/webhooks/{shop.webhook}", body={"enabled": True})
+    assert enabled.status == 200, enabled
+    findings = await shop.settle()
+    assert findings.ended == Counter(completed=8 * PEOPLE)
+    assert max(receiver.asked.values()) > 1
+
+
+async def test_the_back_end_is_down_for_an_hour(opening: Open) -> None:
+    # An hour of ten-minute waits is 3 s of half seconds: 1 second of the test is 20 minutes by the usual settings.
+    an_hour = {"TUILA_WORKER__RETRY_FIRST": "PT0.00083S", "TUILA_WORKER__RETRY_LONGEST": "0.5"}
+    async with opening(**an_hour, TUILA_WORKER__ATTEMPTS="30") as shop:
+        await shop.stage.boss_faults(down=True)
+        await shop.sell()
+        await asyncio.sleep(3)  # the fault
+        assert len(await shop.stage.ledger("effects")) == 0
+        await shop.stage.boss_faults()
+        findings = await shop.settle()
+        assert findings.ended == Counter(completed=PEOPLE)
+
+
+async def are_down(shop: Shop) -> bool:
+    states = []
+    for gateway in shop.gateways:
+        async with shop.stage.http.get(f"{gateway.url}/health") as response:
+            states.append(response.status)
+    return states == [503, 503]
+
+
+async def is_disabled(shop: Shop) -> bool:
+    seen = await shop.server.insist("GET", f"/v1/webhooks/{shop.webhook}")
+    return not seen.body["enabled"]
