@@ -250,6 +250,8 @@ class ExchangeSettings(BaseModel):
     """How long an announced file waits for its content."""
     kept_for: Seconds = timedelta(days=30)
     """How long the results of a file that has ended are kept."""
+    booked_form: Literal["csv", "parquet"] = "csv"
+    """How the daily file of booked orders for the back office is written."""
 
 
 class SandboxSettings(BaseModel):

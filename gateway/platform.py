@@ -27,6 +27,7 @@ from auth.secret_box import SecretBox
 from auth.tokens import TokenIssuer, TokenVerifier
 from config.settings import Settings
 from gateway import audit, idempotency
+from gateway.bulk.bookings import Bookings
 from gateway.capabilities import partner_account
 from gateway.capabilities.bindings import CodeSender, binding_capabilities
 from gateway.capabilities.bindings.capability import CodeRules
@@ -215,6 +216,9 @@ class Platform:
         self.reconciler = Reconciler(
             self.store, self.outside.boss, self.settings.data_dir, clock=self.clock, ids=self.ids
         )
+        self.bookings = Bookings(
+            self.store, self.parts.get(Fulfilment), self.settings.data_dir / "bookings", clock=self.clock, ids=self.ids
+        )
 
     def _handlers(self) -> dict[str, Handler]:
         rules = self.settings.number_checks
@@ -255,10 +259,14 @@ class Platform:
             self._tasks.append(asyncio.create_task(self._repeat(self.tidy, seconds=2)))
             self._tasks.append(asyncio.create_task(self._repeat(self.watch.look, seconds=5)))
             self._tasks.append(asyncio.create_task(self._repeat(self.order_files.tidy, seconds=60)))
+            self._tasks.append(asyncio.create_task(self._repeat(self._hand_bookings_over, seconds=600)))
             if self.settings.boss is not None:  # a fake in memory keeps no books
                 self._tasks.append(asyncio.create_task(self._repeat(self.reconciler.run_yesterday, seconds=600)))
             if self.outside.numbers is not None:
                 self._tasks.append(asyncio.create_task(self._repeat(self.number_sweep.sweep, seconds=SWEEP_EVERY)))
+
+    async def _hand_bookings_over(self) -> None:
+        await self.bookings.hand_over_daily(self.settings.exchange.booked_form)
 
     def worker(self) -> OutboxWorker:
         """A worker over every kind of owed work."""

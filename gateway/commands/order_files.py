@@ -15,9 +15,12 @@ from rich.console import Console
 from auth.principal import Principal
 from config.settings import Settings
 from gateway.app import open_platform
-from gateway.bulk import statements
+from gateway.bulk.row_files import FORMATS as STATEMENT_FORMATS
+from gateway.bulk.row_files import Manifest
+from gateway.bulk.statements import write_statement
 from gateway.capabilities.exchange import FORMATS, OrderFile, OrderFileFolder, list_results
 from gateway.capabilities.reconciliation.running import bounds
+from gateway.commands.bookings import booked_app
 from gateway.errors import GatewayError
 from gateway.invoke import Call
 from gateway.platform import Platform
@@ -29,6 +32,7 @@ _out = Console()
 _err = Console(stderr=True)
 
 orders_app = typer.Typer(no_args_is_help=True, help="Orders by the file: in, and out.")
+orders_app.add_typer(booked_app, name="booked")
 
 
 def register(app: typer.Typer) -> None:
@@ -78,17 +82,17 @@ def statement(
     partner: Annotated[str | None, typer.Option(help="Only orders of this partner.")] = None,
 ) -> None:
     """Write the orders placed on a day of the operator, with a manifest beside the file."""
-    form = next((form for form in statements.FORMATS if file.suffix == f".{form}"), None)
+    form = next((form for form in STATEMENT_FORMATS if file.suffix == f".{form}"), None)
     if form is None:
-        _fail(f"{file.name} ends in none of {', '.join(statements.FORMATS)}")
+        _fail(f"{file.name} ends in none of {', '.join(STATEMENT_FORMATS)}")
     try:
         begin, end = bounds(date.fromisoformat(day))
     except ValueError:
         _fail("the day is written YYYY-MM-DD")
 
-    async def work() -> statements.Manifest:
+    async def work() -> Manifest:
         async with open_platform(Settings()) as (platform, _):
-            return await statements.write_statement(platform.store, file, form, begin, end, partner)
+            return await write_statement(platform.store, file, form, begin, end, partner)
 
     manifest = uvloop.run(work())
     _say(f"{manifest.rows:,} orders; manifest: {file.name}.manifest.json")

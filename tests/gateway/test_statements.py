@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gateway.bulk import statements
+from gateway.bulk.row_files import FORMATS, Manifest
 from gateway.capabilities.reconciliation.running import ZONE, DayRef, bounds
 from tests.fixtures.world import NOON, OPERATOR, World, partner, person
 
@@ -26,7 +27,7 @@ def read(path: Path, form: str) -> list[dict[str, Any]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
-@pytest.mark.parametrize("form", statements.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 async def test_a_statement_has_the_days_orders_of_the_partner(
     make_world: Any, sqlite_url: str, tmp_path: Path, form: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,7 +51,7 @@ async def test_a_statement_has_the_days_orders_of_the_partner(
     assert manifest.rows == 5
     assert manifest.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()
     beside = (tmp_path / f"made.{form}.manifest.json").read_bytes()
-    assert msgspec.json.decode(beside, type=statements.Manifest) == manifest
+    assert msgspec.json.decode(beside, type=Manifest) == manifest
     whole = await statements.write_statement(world.platform.store, target, form, *bounds(day), None)
     assert whole.rows == 6
     nothing = await statements.write_statement(

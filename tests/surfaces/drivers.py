@@ -35,6 +35,8 @@ class Driver(Protocol):
     """Who can speak over it."""
     by_proxy: bool
     """Whether it is a program that speaks for whoever's credentials it holds."""
+    tells_reasons: bool
+    """Whether it tells the reason beside the code of a refusal."""
     capabilities: frozenset[str] | None
     """Those it opens; None: all. One that opens some tells less of an answer, too."""
 
@@ -47,6 +49,7 @@ class Invoke:
 
     speakers = EVERYBODY
     by_proxy = False
+    tells_reasons = True
     capabilities: frozenset[str] | None = None
 
     def __init__(self, stage: Stage) -> None:
@@ -68,6 +71,7 @@ class Rest:
 
     speakers = EVERYBODY
     by_proxy = False
+    tells_reasons = True
     capabilities: frozenset[str] | None = None
 
     def __init__(self, stage: Stage) -> None:
@@ -95,6 +99,7 @@ class WebSocket:
 
     speakers = EVERYBODY
     by_proxy = False
+    tells_reasons = True
     capabilities: frozenset[str] | None = None
 
     def __init__(self, stage: Stage) -> None:
@@ -118,6 +123,7 @@ class Mcp:
 
     speakers = EVERYBODY
     by_proxy = True
+    tells_reasons = True
     capabilities: frozenset[str] | None = None
 
     def __init__(self, stage: Stage) -> None:
@@ -156,6 +162,7 @@ class Soap:
 
     speakers = EVERYBODY
     by_proxy = False
+    tells_reasons = True
     capabilities: frozenset[str] | None = None
 
     def __init__(self, stage: Stage) -> None:
@@ -197,6 +204,7 @@ class Tmf:
 
     speakers: frozenset[Speaker] = frozenset({"partner", "nobody"})
     by_proxy = False
+    tells_reasons = True
     capabilities: frozenset[str] | None = frozenset({"orders.place", "orders.get", "orders.cancel"})
 
     def __init__(self, stage: Stage) -> None:
@@ -265,6 +273,7 @@ class Cli:
 
     speakers: frozenset[Speaker] = frozenset({"partner", "session"})
     by_proxy = False
+    tells_reasons = False
     capabilities: frozenset[str] | None = None
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:

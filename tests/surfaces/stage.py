@@ -18,7 +18,7 @@ from tests.fixtures.world import OPERATOR, Clock, World
 from tests.surfaces.cases import Case, Speaker
 
 PARTNER = "shop"
-SCOPES = ["offers:*", "orders:*", "recommendations:*", "subscriptions:*"]
+SCOPES = ["exchange:*", "offers:*", "orders:*", "recommendations:*", "subscriptions:*"]
 
 
 class WallClock(Clock):

@@ -41,7 +41,7 @@ from gateway.capabilities.orders.schemas import (
     User,
 )
 from gateway.capabilities.orders.states import OrderState
-from gateway.capabilities.orders.tables import is_open, orders, subscriptions
+from gateway.capabilities.orders.tables import booked_files, booked_orders, is_open, orders, subscriptions
 from gateway.capabilities.orders.tasks import Fulfilment
 
 __all__ = [
@@ -78,6 +78,8 @@ __all__ = [
     "SubscriptionPage",
     "TermNotOver",
     "User",
+    "booked_files",
+    "booked_orders",
     "confirm_order",
     "get_any",
     "is_open",

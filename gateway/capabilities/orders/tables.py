@@ -121,3 +121,28 @@ trials = Table(
     Column("order_id", String(36), nullable=False),
     Column("started_at", Instant, nullable=False),
 )
+
+booked_files = Table(
+    "booked_files",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    # Two who begin a file at once want the same name, so one of them clashes.
+    Column("name", String(60), nullable=False, unique=True),
+    Column("day", String(10), nullable=False),
+    # `taking` orders; `closed`, when they stand fast; `written`, when the file is there.
+    Column("state", String(10), nullable=False),
+    Column("form", String(10), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("sha256", String(64)),
+    Column("begun_at", Instant, nullable=False),
+    Column("written_at", Instant),
+)
+
+booked_orders = Table(
+    "booked_orders",
+    metadata,
+    # The key is the guard: an order is in one file, ever.
+    Column("order_id", String(36), primary_key=True),
+    Column("file_id", String(36), nullable=False),
+)
+Index("ix_booked_orders_file_id", booked_orders.c.file_id, booked_orders.c.order_id)

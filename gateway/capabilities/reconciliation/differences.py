@@ -119,7 +119,12 @@ class Found(NamedTuple):
 def between_us_and_boss(ours: Ours | None, theirs: Theirs | None) -> Iterator[Found]:
     """Everything that differs between our order and the back end's entry."""
     if theirs is None:
-        if ours is not None and (ours.state in _WAITING or ours.state is OrderState.COMPLETED):
+        # What was booked reached the back office in a file, and not its books under our number.
+        if (
+            ours is not None
+            and ours.action != "book"
+            and (ours.state in _WAITING or ours.state is OrderState.COMPLETED)
+        ):
             repair = Repair.RESEND if ours.state is OrderState.COMPLETED else Repair.SETTLE
             yield Found(Kind.MISSING_AT_BOSS, repair, ours.state.value, "")
         return
