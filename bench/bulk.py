@@ -29,7 +29,7 @@ from sqlalchemy import Connection, Table, delete
 from auth.principal import Principal
 from bench.fill import PARTNER, fill
 from bench.orders import open_to_all
-from bench.serving import new_platform, partner_token
+from bench.serving import new_platform, partner_credentials
 from gateway.capabilities.events.tables import events
 from gateway.capabilities.exchange import OrderFileFolder
 from gateway.capabilities.interactions import interactions
@@ -108,7 +108,7 @@ async def _run(url: str, folder: Path, path: Path) -> tuple[float, float]:
     platform = new_platform(url, folder)
     await fill(platform, SUBSCRIBERS)
     await platform.store.write(_forget_held)
-    await partner_token(platform)
+    await partner_credentials(platform)
     gc.collect()
     gc.freeze()  # as a platform that was started
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,8 +1,9 @@
 """REST order placement against a bare Sanic handler that writes the same rows in one durable transaction.
 
 The floor does nothing but decode the body, take its time and ids, and write: on SQLite with the `sqlite3` driver on a
-thread of its own, on PostgreSQL with asyncpg. `make bench-orders`; the last lines are `ratio orders-sqlite VALUE`,
-`ratio orders-postgresql VALUE` and the smaller of the two as `ratio orders VALUE`.
+thread of its own, on PostgreSQL with asyncpg. The product is asked with an access token, and by signed requests.
+`make bench-orders`; `ratio orders-sqlite VALUE`, `ratio orders-signed-sqlite VALUE`, the same for PostgreSQL, and last
+the smaller of each as `ratio orders-signed VALUE` and `ratio orders VALUE`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +31,11 @@ from sanic import Request
 from sanic.response import HTTPResponse
 from sqlalchemy import Connection, Table, text
 
+from auth import client_secret, signed_request
 from bench.fill import PARTNER, fill
 from bench.load import Load, drive, post
 from bench.rounds import compare, served
-from bench.serving import new_platform, partner_token, serve
+from bench.serving import new_platform, partner_credentials, serve
 from gateway.app import create_app
 from gateway.audit import audit_rows
 from gateway.capabilities.interactions import interactions
@@ -48,6 +52,8 @@ from tests.fixtures.postgresql import run_postgresql
 SUBSCRIBERS = 60_000
 CONNECTIONS = 32
 SECONDS = 3.0
+SIGNED = 40_000
+"""Signed orders made ready for one run: more than are answered in its time."""
 _TABLES = (orders, order_transitions, order_transitions, outbox, outbox, interactions, idempotency_keys, audit_rows)
 _out = Console()
 
@@ -147,16 +153,31 @@ def open_to_all() -> list[str]:
     return sorted(by_service.values())
 
 
-def _requests(token: str) -> Iterator[bytes]:
+def _orders() -> Iterator[tuple[int, bytes, str]]:
     """Each subscriber's order once, then the next offer; each under a key of its own."""
     run = uuid.uuid4().hex[:8]
     for offer in open_to_all():
         body = msgspec.json.encode({"offer": offer})
         for subscriber in range(1, SUBSCRIBERS + 1):
-            yield post("/v1/orders", body, {
-                "Authorization": f"Bearer {token}", "Content-Type": "application/json", "Tuila-User": f"u{subscriber}",
-                "Idempotency-Key": f"{run}-{offer}-{subscriber}",
-            })  # fmt: skip
+            yield subscriber, body, f"{run}-{offer}-{subscriber}"
+
+
+def _with_token(token: str) -> Iterator[bytes]:
+    for subscriber, body, key in _orders():
+        yield post("/v1/orders", body, {
+            "Authorization": f"Bearer {token}", "Content-Type": "application/json", "Tuila-User": f"u{subscriber}",
+            "Idempotency-Key": key,
+        })  # fmt: skip
+
+
+def _signed(secret: str) -> Iterator[bytes]:
+    signing_key, now = client_secret.signing_key(secret), datetime.now(UTC)
+    for subscriber, body, key in _orders():
+        target = f"/v1/orders?tuila_user=u{subscriber}"
+        header = signed_request.sign(signing_key, "POST", target, body, client=PARTNER, nonce=uuid.uuid4().hex, now=now)
+        yield post(target, body, {
+            "Authorization": header, "Content-Type": "application/json", "Idempotency-Key": key,
+        })  # fmt: skip
 
 
 def _forget_orders(connection: Connection) -> None:
@@ -165,13 +186,13 @@ def _forget_orders(connection: Connection) -> None:
     connection.execute(text("DELETE FROM subscriptions"))
 
 
-async def _prepare(url: str, folder: Path) -> str:
+async def _prepare(url: str, folder: Path) -> tuple[str, str]:
     platform = new_platform(url, folder)
     await fill(platform, SUBSCRIBERS)
-    token = await partner_token(platform)
+    credentials = await partner_credentials(platform)
     await platform.store.write(_forget_orders)
     await platform.close()
-    return token
+    return credentials
 
 
 async def _clear(url: str, folder: Path) -> None:
@@ -190,15 +211,23 @@ async def _serve(side: str, url: str, folder: Path) -> None:
     await platform.close()
 
 
-def _measure(name: str, url: str, folder: Path) -> float:
-    token = uvloop.run(_prepare(url, folder))
+def _measure(name: str, url: str, folder: Path) -> tuple[float, float]:
+    """(ratio of orders with a token, ratio of signed orders)."""
+    token, secret = uvloop.run(_prepare(url, folder))
 
-    def run(side: str) -> Load:
+    def run(side: str, requests: Iterator[bytes]) -> Load:
         uvloop.run(_clear(url, folder))
         with served("bench.orders", side, url, str(folder)) as port:
-            return drive(port, _requests(token), connections=CONNECTIONS, seconds=SECONDS)
+            return drive(port, requests, connections=CONNECTIONS, seconds=SECONDS)
 
-    return compare(f"orders-{name}", lambda: run("floor"), lambda: run("product"))
+    def floor() -> Load:
+        return run("floor", _with_token(token))
+
+    def signed() -> Load:  # signed beforehand, for that is the partner's work
+        return run("product", iter(list(islice(_signed(secret), SIGNED))))
+
+    by_signature = compare(f"orders-signed-{name}", floor, signed)
+    return compare(f"orders-{name}", floor, lambda: run("product", _with_token(token))), by_signature
 
 
 def main() -> None:
@@ -211,7 +240,8 @@ def main() -> None:
         on_sqlite = _measure("sqlite", f"sqlite:///{place}/bench.db", Path(place))
         with run_postgresql(durable=True) as server:
             on_postgresql = _measure("postgresql", server.url(), Path(place))
-    _out.print(f"ratio orders {min(on_sqlite, on_postgresql):.3f}")
+    _out.print(f"ratio orders-signed {min(on_sqlite[1], on_postgresql[1]):.3f}")
+    _out.print(f"ratio orders {min(on_sqlite[0], on_postgresql[0]):.3f}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from sanic.response import HTTPResponse
 from bench.fill import fill
 from bench.load import Load, drive, get
 from bench.rounds import compare, served
-from bench.serving import new_platform, partner_token, serve
+from bench.serving import new_platform, partner_credentials, serve
 from gateway.app import create_app
 from gateway.server import new_server
 
@@ -46,7 +46,7 @@ def _floor_app(body: bytes) -> Any:
 async def _prepare(url: str, folder: Path) -> str:
     platform = new_platform(url, folder)
     await fill(platform, SUBSCRIBERS)
-    token = await partner_token(platform)
+    token, _ = await partner_credentials(platform)
     await platform.close()
     return token
 

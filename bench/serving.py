@@ -39,20 +39,17 @@ def new_platform(
     return Platform(settings, Outside(FakeBoss(), FakeSms()))
 
 
-async def partner_token(platform: Platform) -> str:
-    """An access token of the benchmark's partner, good for hours."""
+async def partner_credentials(platform: Platform) -> tuple[str, str]:
+    """The benchmark's partner: an access token, good for hours, and its secret."""
     operator = Principal("operator", "bench", frozenset({"*"}))
-    await platform.invoke(
-        Call(
-            "partners.create",
-            operator,
-            CreatePartner(id=PARTNER, name=PARTNER, scopes=["orders:*", "recommendations:*"]),
-        )
+    scopes = ["orders:*", "recommendations:*"]
+    made = await platform.invoke(
+        Call("partners.create", operator, CreatePartner(id=PARTNER, name=PARTNER, scopes=scopes))
     )
-    scopes = frozenset({"orders:*", "recommendations:*"})
-    principal = Principal("partner", PARTNER, scopes, partner_id=PARTNER)
+    principal = Principal("partner", PARTNER, frozenset(scopes), partner_id=PARTNER)
     issuer = platform.parts.get(TokenIssuer)
-    return issuer.issue(principal, token_id=platform.ids(), now=platform.clock(), ttl=timedelta(hours=6))
+    token = issuer.issue(principal, token_id=platform.ids(), now=platform.clock(), ttl=timedelta(hours=6))
+    return token, made.client_secret
 
 
 async def serve(app: Server) -> None:

@@ -34,7 +34,7 @@ from auth.principal import Principal
 from auth.tokens import TokenIssuer
 from bench.fill import PARTNER, fill
 from bench.orders import open_to_all
-from bench.serving import new_platform, partner_token, serve
+from bench.serving import new_platform, partner_credentials, serve
 from config.settings import WebSocketLimits
 from gateway.app import create_app
 from gateway.platform import Platform
@@ -129,7 +129,7 @@ async def _prepare(url: str, folder: Path) -> tuple[str, str]:
     """A token that places orders, and one that reads events."""
     platform = new_platform(url, folder)
     await fill(platform, 1000)
-    placing = await partner_token(platform)
+    placing, _ = await partner_credentials(platform)
     principal = Principal("partner", PARTNER, frozenset({"events:read"}), partner_id=PARTNER)
     issuer = platform.parts.get(TokenIssuer)
     reading = issuer.issue(principal, token_id=platform.ids(), now=platform.clock(), ttl=timedelta(hours=6))
