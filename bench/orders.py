@@ -38,6 +38,7 @@ from bench.rounds import compare, served
 from bench.serving import new_platform, partner_credentials, serve
 from gateway.app import create_app
 from gateway.audit import audit_rows
+from gateway.capabilities.events.tables import events
 from gateway.capabilities.interactions import interactions
 from gateway.capabilities.offers import Catalog
 from gateway.capabilities.offers.schemas import Eligibility
@@ -54,19 +55,31 @@ CONNECTIONS = 32
 SECONDS = 3.0
 SIGNED = 40_000
 """Signed orders made ready for one run: more than are answered in its time."""
-_TABLES = (orders, order_transitions, order_transitions, outbox, outbox, interactions, idempotency_keys, audit_rows)
+_TABLES = (
+    orders,
+    order_transitions,
+    order_transitions,
+    outbox,
+    outbox,
+    interactions,
+    idempotency_keys,
+    audit_rows,
+    events,
+    events,
+)
 _out = Console()
 
 
 def rows(subscriber: int, offer: str, key: str) -> list[tuple[Any, ...]]:
     """The rows of one placed order, in the order of `_TABLES`, made as cheaply as can be."""
     now = time.time_ns() // 1000
-    order, one, two, three, four = (str(uuid.uuid4()) for _ in range(5))
+    order, one, two, three, four, five, six = (str(uuid.uuid4()) for _ in range(7))
     account, later = f"partner:{PARTNER}:u{subscriber}", now + 1_800_000_000
     state, body = "awaiting_confirmation", f'{{"order_id":"{order}"}}'
+    told = f'{{"order":"{order}","offer":"{offer}","action":"subscribe","state":"{state}","user":"u{subscriber}"}}'
     return [
         (order, subscriber, time.time_ns() & 0x7FFFFFFF, account, offer, "subscribe", 1000, "month", state, 2, "api",
-         PARTNER, None, "{}", now, now, later),
+         PARTNER, None, "{}", now, now, later, None, None, None),
         (order, 0, None, "acknowledged", "partner:bench", "api", "placed", now),
         (order, 1, "acknowledged", state, "partner:bench", "api", "second confirmation", now),
         (one, "orders.expire", body, later, 0, now, four, False, None),
@@ -74,6 +87,8 @@ def rows(subscriber: int, offer: str, key: str) -> list[tuple[Any, ...]]:
         (three, now, "ordered", subscriber, account, "api", "", None, f'["{offer}"]'),
         (uuid.uuid5(uuid.NAMESPACE_OID, key).bytes * 2, b"f" * 32, 200, b"x" * 400, later),
         (four, now, "partner:bench", "orders.place", account, subscriber, "api", "ok", four, "{}", None),
+        (five, None, now, "order.acknowledged", PARTNER, subscriber, account, order, 0, told),
+        (six, None, now, f"order.{state}", PARTNER, subscriber, account, order, 1, told),
     ]  # fmt: skip
 
 
