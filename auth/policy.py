@@ -139,6 +139,14 @@ def covers(granted: frozenset[str], scope: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
+def common(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """The scopes that both sets grant: of `orders:*` and `orders:read` the narrower one."""
+    return frozenset(
+        [scope for scope in one if covers(other, scope)] + [scope for scope in other if covers(one, scope)]
+    )
+
+
+@lru_cache(maxsize=1024)
 def _covering(scope: str) -> frozenset[str]:
     parts = scope.split(":")
     return frozenset([scope, "*", *(":".join(parts[:length]) + ":*" for length in range(1, len(parts)))])

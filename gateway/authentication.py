@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
 from auth import signed_request, username_token
-from auth.policy import covers
+from auth.policy import common
 from auth.principal import ANONYMOUS, Principal
 from auth.signed_request import SignatureRefused
 from auth.tokens import TokenRefused, TokenVerifier
@@ -183,13 +183,8 @@ class Authentication:
 
 def _narrowed(principal: Principal, allowed: frozenset[str]) -> Principal:
     """The principal with those of its scopes that its partner has by now: a token may be older than the contract."""
-    left = _still_held(principal.scopes, allowed)
+    left = common(principal.scopes, allowed)
     return principal if left == principal.scopes else msgspec.structs.replace(principal, scopes=left)
-
-
-@lru_cache(maxsize=1024)
-def _still_held(scopes: frozenset[str], allowed: frozenset[str]) -> frozenset[str]:
-    return frozenset(scope for scope in scopes if covers(allowed, scope))
 
 
 def _verified(partner: Partner | None, token_id: str) -> Principal:

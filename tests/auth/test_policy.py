@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.policy import Need, covers, decide
+from auth.policy import Need, common, covers, decide
 from auth.principal import ANONYMOUS, Principal, Subject, partner_account, partner_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -214,3 +214,13 @@ def test_a_partner_id_with_a_colon_cannot_name_an_account() -> None:
     assert partner_of("partner:shop:u:1") == "shop"
     with pytest.raises(ValueError, match="not a partner account"):
         partner_account("a:b", "u")
+
+
+SCOPES = st.frozensets(st.sampled_from(["*", "orders:*", "orders:read", "orders:write", "offers:read", "offers:*"]))
+
+
+@given(SCOPES, SCOPES, st.sampled_from(["orders:read", "orders:write", "offers:read", "offers:write"]))
+def test_what_two_sets_have_in_common_is_what_both_cover(
+    one: frozenset[str], other: frozenset[str], scope: str
+) -> None:
+    assert covers(common(one, other), scope) == (covers(one, scope) and covers(other, scope))

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from auth import client_secret, redirect_uri
 from auth.client_secret import StoredSecret
-from gateway.capabilities.partners.repository import Partner, Partners
+from gateway.capabilities.partners.repository import OWN_ACCOUNT, Partner, Partners
 from gateway.capabilities.partners.tables import partner_secrets
 from gateway.capabilities.partners.tables import partners as partner_rows
 from gateway.capability import CapabilitySet, Context, Effect
@@ -229,7 +229,7 @@ def _columns(contract: Contract) -> dict[str, Any]:
 
 def _view(partner: Partner) -> PartnerView:
     return PartnerView(
-        id=partner.id, name=partner.name, scopes=sorted(partner.scopes), origins=sorted(partner.origins),
+        id=partner.id, name=partner.name, scopes=sorted(partner.scopes - {OWN_ACCOUNT}), origins=sorted(partner.origins),
         redirect_uris=sorted(partner.redirect_uris), addresses=sorted(map(str, partner.addresses)),
         per_second=partner.per_second, per_day=partner.per_day, public=partner.public, suspended=partner.suspended,
         mode=partner.mode,

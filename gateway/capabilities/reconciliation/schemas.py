@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 _Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", description="A day of the operator, YYYY-MM-DD.")]
+Day = Annotated[str, Meta(pattern=r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}$", description="A day of the operator, YYYY-MM-DD.")]
 
 
 class ReconciliationRef(Struct, frozen=True):
