@@ -176,6 +176,41 @@ class RateLimits(BaseModel):
     """Unsubscribed soon after they began, of those that were carried out."""
 
 
+class OrderingRules(BaseModel):
+    """When orders for one number, or through one partner, are out of the ordinary."""
+
+    model_config = _GROUP
+
+    number_orders: int = Field(default=6, ge=2)
+    """Orders pushed for one number ..."""
+    number_partners: int = Field(default=3, ge=2)
+    """... by so many partners ..."""
+    number_span: Seconds = timedelta(hours=1)
+    """... within this time are too many."""
+    cycles: int = Field(default=5, ge=2)
+    """Orders for one number that were placed and cancelled ..."""
+    cycles_span: Seconds = timedelta(hours=24)
+    """... within this time."""
+    refusals: int = Field(default=3, ge=1)
+    """Orders for one number that the back end refused for want of money ..."""
+    refusals_span: Seconds = timedelta(days=7)
+    """... within this time."""
+    arrears_reasons: frozenset[str] = frozenset({"arrears", "insufficient_balance"})
+    """Reasons with which the back end refuses for want of money."""
+    partner_refusals: int = Field(default=20, ge=1)
+    """Such refusals through one partner in the window of the watch, at least ..."""
+    partner_refused_share: float = Field(default=0.1, gt=0, le=1)
+    """... and surely more than this share of its orders that were carried out or refused."""
+    burst_numbers: int = Field(default=500, ge=1)
+    """Numbers that one partner ordered for in an hour, at least ..."""
+    burst_factor: float = Field(default=3, ge=1)
+    """... and more than so many times the orders of its busiest hour ..."""
+    habit: Seconds = timedelta(days=7)
+    """... in this time before."""
+    grey_for: Seconds = timedelta(days=30)
+    """How long a number that trips a rule stays on the grey list."""
+
+
 class WatchSettings(BaseModel):
     """How partners' orders are watched."""
 
@@ -191,6 +226,8 @@ class WatchSettings(BaseModel):
     """Limits that slow a partner."""
     stop: RateLimits = RateLimits(failed=0.6, unconfirmed=0.9, complained=0.05, ended_early=0.6)
     """Limits that stop its ordering."""
+    ordering: OrderingRules = OrderingRules()
+    """What is abnormal ordering."""
 
 
 class WebSocketLimits(BaseModel):

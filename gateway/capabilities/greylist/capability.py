@@ -11,7 +11,6 @@ from sqlalchemy import Row
 from auth.phone_number import NotAPhoneNumber, PhoneVault, normalise
 from gateway.capabilities.bindings import PhoneNumberInvalid
 from gateway.capabilities.greylist import repository
-from gateway.capabilities.greylist.tables import grey_numbers
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import NotFound
 from gateway.store import Store
@@ -84,14 +83,18 @@ class GreyPage(Struct, frozen=True):
 )
 async def add(request: AddNumber, ctx: Context) -> GreyEntry:
     """Partners push no orders for the number until the entry expires; its holder still orders in person."""
+    lasts, digest = timedelta(days=request.days), digest_of_phone(request.phone, ctx)
     entry = GreyEntry(
-        ctx.ids(), request.reason, request.evidence, f"{ctx.principal.kind}:{ctx.principal.id}", ctx.now,
-        ctx.now + timedelta(days=request.days),
-    )  # fmt: skip
-    ctx.unit.insert(
-        grey_numbers,
-        id=entry.id, phone_hash=_digest(request.phone, ctx), reason=entry.reason, evidence=entry.evidence,
-        actor=entry.actor, at=entry.at, expires_at=entry.expires_at, ended_at=None, ended_by=None, ended_because=None,
+        ctx.ids(),
+        request.reason,
+        request.evidence,
+        f"{ctx.principal.kind}:{ctx.principal.id}",
+        ctx.now,
+        ctx.now + lasts,
+    )
+    repository.hold_number(
+        ctx.unit, digest, id=entry.id, reason=entry.reason, evidence=entry.evidence, actor=entry.actor, now=entry.at,
+        within=lasts,
     )  # fmt: skip
     ctx.audit_detail["entry"] = entry.id
     return entry
@@ -106,11 +109,11 @@ async def add(request: AddNumber, ctx: Context) -> GreyEntry:
 )
 async def end(request: EndEntry, ctx: Context) -> GreyEntry:
     """End an entry before its time; it stays on record."""
-    row = await ctx.part(Store).read(repository.get, request.id)
+    row = await ctx.part(Store).read(repository.get_entry, request.id)
     if row is None or row.ended_at is not None or row.expires_at <= ctx.now:
         raise GreyEntryNotFound
     actor = f"{ctx.principal.kind}:{ctx.principal.id}"
-    ctx.unit.update(grey_numbers, {"id": row.id}, ended_at=ctx.now, ended_by=actor, ended_because=request.reason)
+    repository.release_number(ctx.unit, row.id, actor=actor, because=request.reason, now=ctx.now)
     ctx.audit_detail["entry"] = row.id
     return _view(row, ctx.now)
 
@@ -124,13 +127,18 @@ async def end(request: EndEntry, ctx: Context) -> GreyEntry:
 )
 async def list_live(request: ListEntries, ctx: Context) -> GreyPage:
     """The entries in force, oldest first."""
-    digest = None if request.phone is None else _digest(request.phone, ctx)
+    digest = None if request.phone is None else digest_of_phone(request.phone, ctx)
     found = await ctx.part(Store).read(repository.list_live, ctx.now, digest, request.cursor or "", request.limit + 1)
     page = found[: request.limit]
     return GreyPage([_view(row) for row in page], page[-1].id if len(found) > request.limit else None)
 
 
-def _digest(phone: str, ctx: Context) -> bytes:
+def digest_of_phone(phone: str, ctx: Context) -> bytes:
+    """The keyed hash by which a number is known.
+
+    Raises:
+        PhoneNumberInvalid: it is no mobile number.
+    """
     try:
         return ctx.part(PhoneVault).digest(normalise(phone))
     except NotAPhoneNumber as error:

@@ -1,16 +1,16 @@
-"""Every query on the grey list. Nothing here commits."""
+"""Every query and every change of the grey list. Nothing here commits."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
 from gateway.capabilities.greylist.tables import grey_numbers
 from gateway.capabilities.subscribers import subscribers
-from gateway.store import Loader, Store
+from gateway.store import Loader, Store, Unit
 
 
 class GreyList:
@@ -40,6 +40,23 @@ def _listed_until(connection: Connection, subscriber_ids: Sequence[int]) -> dict
     return {row[0]: row[1] for row in rows}
 
 
+def hold_number(
+    unit: Unit, phone_hash: bytes, *, id: str, reason: str, evidence: str, actor: str, now: datetime, within: timedelta
+) -> str:
+    """Put a number on the list for so long; the entry's id."""
+    unit.insert(
+        grey_numbers,
+        id=id, phone_hash=phone_hash, reason=reason, evidence=evidence, actor=actor, at=now, expires_at=now + within,
+        ended_at=None, ended_by=None, ended_because=None,
+    )  # fmt: skip
+    return id
+
+
+def release_number(unit: Unit, entry_id: str, *, actor: str, because: str, now: datetime) -> None:
+    """End an entry; it stays on record."""
+    unit.update(grey_numbers, {"id": entry_id}, ended_at=now, ended_by=actor, ended_because=because[:200])
+
+
 def list_live(
     connection: Connection, now: datetime, phone_hash: bytes | None, after: str, limit: int
 ) -> list[Row[Any]]:
@@ -52,6 +69,6 @@ def list_live(
     return [*connection.execute(live.order_by(grey_numbers.c.id).limit(limit))]
 
 
-def get(connection: Connection, entry_id: str) -> Row[Any] | None:
+def get_entry(connection: Connection, entry_id: str) -> Row[Any] | None:
     """One entry, in force or not."""
     return connection.execute(select(grey_numbers).where(grey_numbers.c.id == entry_id)).one_or_none()

@@ -40,11 +40,19 @@ from gateway.capabilities.orders.schemas import (
     SubscriptionPage,
     User,
 )
-from gateway.capabilities.orders.states import OrderState
-from gateway.capabilities.orders.tables import booked_files, booked_orders, is_open, orders, subscriptions
+from gateway.capabilities.orders.states import REFUSED, OrderState
+from gateway.capabilities.orders.tables import (
+    booked_files,
+    booked_orders,
+    is_open,
+    order_transitions,
+    orders,
+    subscriptions,
+)
 from gateway.capabilities.orders.tasks import Fulfilment
 
 __all__ = [
+    "REFUSED",
     "Action",
     "ActionNotOffered",
     "Attribution",
@@ -86,6 +94,7 @@ __all__ = [
     "list_cancellable",
     "move",
     "order_capabilities",
+    "order_transitions",
     "orders",
     "refuse_order",
     "subscription_capabilities",

@@ -54,6 +54,9 @@ ENDED_WITHOUT_EFFECT = (_S.FAILED.value, _S.CANCELLED.value, _S.EXPIRED.value)
 NOT_TAKEN_UP = "not taken up"
 """Why a gift ended: refused, or impossible. The giver is not told which."""
 
+REFUSED = "refused by the back end: "
+"""How the reason of a failed order begins; what the back end said follows."""
+
 CANCELLABLE = frozenset(state for state in OrderState if _S.CANCELLED in NEXT[state])
 """States in which nothing has been handed to the back end yet."""
 

@@ -23,7 +23,7 @@ from gateway.capabilities.orders.repository import (
     get_held,
     is_converting,
 )
-from gateway.capabilities.orders.states import NOT_TAKEN_UP, OrderState
+from gateway.capabilities.orders.states import NOT_TAKEN_UP, REFUSED, OrderState
 from gateway.capabilities.orders.tables import subscriptions, trials
 from gateway.capabilities.subscribers import contact_of
 from gateway.kit.clock import Clock
@@ -223,7 +223,7 @@ class Fulfilment:
         offer = self._offer(order)
         if result.status == "refused":
             reason = result.reason or ""
-            self._step(unit, order, OrderState.FAILED, f"refused by the back end: {reason}"[:200])
+            self._step(unit, order, OrderState.FAILED, f"{REFUSED}{reason}"[:200])
             self._tell(unit, job, order, words.outcome(offer, order.action, "failed", reason))
             return
         self._step(unit, order, OrderState.COMPLETED, "provisioned")

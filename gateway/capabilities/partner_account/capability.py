@@ -18,11 +18,15 @@ from gateway.capabilities.partner_account.schemas import (
     GetStatement,
     GetUsage,
     HourOfCalls,
+    ListOwnCases,
     OutcomeOfCalls,
+    OwnCase,
+    OwnCasePage,
     RenewSecret,
     SecretInForce,
     Statement,
     StatementLine,
+    StatementOffset,
     UpdateAccount,
     Usage,
 )
@@ -37,12 +41,14 @@ from gateway.capabilities.partners import (
     change_places,
     renew_secret,
 )
+from gateway.capabilities.watch import list_own, offsets
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.store import Store
 
 partner = CapabilitySet("partner")
 
 _SHOWN_OUTCOMES = 100
+_SHOWN_OFFSETS = 100
 
 
 @partner.capability(
@@ -138,18 +144,40 @@ async def usage(request: GetUsage, ctx: Context) -> Usage:
     partner_only=True,
 )
 async def statement(request: GetStatement, ctx: Context) -> Statement:
-    """What the orders placed in a month came to, by offer and action."""
+    """What the orders placed in a month came to, by offer and action, and what is set off against it."""
     month = request.month or month_of(ctx.now)
     begins, ends = bounds(month)
     store, own = ctx.part(Store), ctx.principal.id
     lines = [_line(sold, ctx) for sold in await store.read(sums.completed, own, begins, ends)]
+    commission = sum(line.commission_fen for line in lines)
+    offset, cases = await store.read(offsets, own, month, _SHOWN_OFFSETS)
     return Statement(
         month,
         lines,
         sum(line.orders for line in lines),
         sum(line.amount_fen for line in lines),
-        sum(line.commission_fen for line in lines),
+        commission,
         await store.read(sums.by_state, own, begins, ends),
+        [StatementOffset(*one) for one in cases],
+        offset,
+        commission - offset,
+    )
+
+
+@partner.capability(
+    scope="partner:self",
+    effect=Effect.READ,
+    http="GET /v1/partner/cases",
+    title={"zh": "未结案件", "en": "List the cases about the partner"},
+    partner_only=True,
+)
+async def cases(request: ListOwnCases, ctx: Context) -> OwnCasePage:
+    """The cases of the operator's watch about the caller that are not closed."""
+    found = await ctx.part(Store).read(list_own, ctx.principal.id, request.cursor or "", request.limit + 1)
+    page = found[: request.limit]
+    return OwnCasePage(
+        [OwnCase(one.id, one.cause, one.state, one.owed_fen, one.month, one.opened_at) for one in page],
+        page[-1].id if len(found) > request.limit else None,
     )
 
 

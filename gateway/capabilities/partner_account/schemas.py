@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from gateway.capabilities.partners import Addresses, Origins, RedirectUris
+from gateway.kit.month import Month
 
 
 class GetAccount(Struct, frozen=True):
@@ -92,10 +93,7 @@ class Usage(Struct, frozen=True):
 class GetStatement(Struct, frozen=True):
     """Ask for one month's statement."""
 
-    month: Annotated[
-        Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")] | None,
-        Meta(description="YYYY-MM; null: this month."),
-    ] = None
+    month: Annotated[Month | None, Meta(description="YYYY-MM; null: this month.")] = None
 
 
 class StatementLine(Struct, frozen=True):
@@ -111,6 +109,13 @@ class StatementLine(Struct, frozen=True):
     """Commission by the catalog of today, fen; for subscriptions only."""
 
 
+class StatementOffset(Struct, frozen=True):
+    """What a case of the operator's watch sets off against the month's settlement."""
+
+    case: str
+    amount_fen: int
+
+
 class Statement(Struct, frozen=True):
     """What the orders placed in a month (Asia/Shanghai) have come to by now."""
 
@@ -122,3 +127,38 @@ class Statement(Struct, frozen=True):
     commission_fen: int
     by_state: dict[str, int]
     """All orders of the month by the state they are in now."""
+    offsets: list[StatementOffset]
+    """The first 100 of them, by case."""
+    offset_fen: int
+    """All of them together."""
+    payable_fen: int
+    """Commission less offsets; below zero where more is owed back than was earned."""
+
+
+class ListOwnCases(Struct, frozen=True):
+    """Page through the cases about the caller that are not closed."""
+
+    cursor: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9a-f-]{36}$")] | None, Meta(description="`next` of the page before.")
+    ] = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class OwnCase(Struct, frozen=True):
+    """A case about the caller: what it is about and what it comes to, without numbers and evidence."""
+
+    id: str
+    cause: str
+    state: str
+    owed_fen: int | None
+    """What is to be paid back, fen."""
+    month: str | None
+    """The month whose settlement it is set off against."""
+    opened_at: datetime
+
+
+class OwnCasePage(Struct, frozen=True):
+    """One page of them, in the order in which they were opened."""
+
+    items: list[OwnCase]
+    next: str | None = None

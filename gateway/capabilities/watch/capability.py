@@ -12,6 +12,7 @@ from gateway.capabilities.events import emit
 from gateway.capabilities.orders import OrderNotFound
 from gateway.capabilities.partners import PartnerId, PartnerNotFound, Partners
 from gateway.capabilities.watch import repository
+from gateway.capabilities.watch.case_records import Writing
 from gateway.capabilities.watch.rates import Counts, Standing, rates
 from gateway.capabilities.watch.standing import change_standing
 from gateway.capabilities.watch.tables import complaints, watch_limits
@@ -154,7 +155,7 @@ async def report_complaint(request: ReportComplaint, ctx: Context) -> Complaint:
     ctx.unit.insert(
         complaints,
         id=complaint.id, partner_id=partner_id, order_id=request.order, words=request.words,
-        evidence=request.evidence, actor=_actor(ctx), at=ctx.now,
+        evidence=request.evidence, actor=actor_of(ctx), at=ctx.now,
     )  # fmt: skip
     emit(
         ctx.unit, "partner.complained", {"complaint": complaint.id, "order": request.order, "words": request.words},
@@ -219,7 +220,7 @@ async def list_partners(request: ListWatched, ctx: Context) -> WatchedPage:
     errors=(PartnerNotFound,),
 )
 async def set_standing(request: SetStanding, ctx: Context) -> StandingStep:
-    """Slow or stop a partner, or let it order again: from then on it is judged by what comes after."""
+    """Slow or stop a partner, which opens a case, or let it order again: from then on it is judged by what comes after."""
     store = ctx.part(Store)
     if await ctx.part(Partners).get(request.id) is None:
         raise PartnerNotFound
@@ -228,10 +229,13 @@ async def set_standing(request: SetStanding, ctx: Context) -> StandingStep:
     counts = await store.read(repository.counts_since, request.id, since)
     change_standing(
         ctx.unit, request.id, last[0].seq + 1 if last else 0, request.standing,
-        reason=request.reason, evidence=counts, actor=_actor(ctx), now=ctx.now, ids=ctx.ids,
+        reason=request.reason, evidence=counts, actor=actor_of(ctx), now=ctx.now, ids=ctx.ids,
     )  # fmt: skip
+    if request.standing is not Standing.NORMAL:
+        writing = Writing(ctx.unit, actor_of(ctx), ctx.now, ctx.ids)
+        await ctx.part(Watch).keep_evidence(writing, request.id, request.reason, counts, since)
     ctx.part(Partners).forget(request.id)
-    return StandingStep(request.standing.value, request.reason, _actor(ctx), ctx.now, counts)
+    return StandingStep(request.standing.value, request.reason, actor_of(ctx), ctx.now, counts)
 
 
 @watch.capability(
@@ -246,9 +250,10 @@ async def set_limits(request: SetLimits, ctx: Context) -> SetLimits:
     if await ctx.part(Partners).get(request.id) is None:
         raise PartnerNotFound
     body = msgspec.json.encode({"slow": request.slow, "stop": request.stop}).decode()
-    ctx.unit.upsert(watch_limits, partner_id=request.id, body=body, actor=_actor(ctx), at=ctx.now)
+    ctx.unit.upsert(watch_limits, partner_id=request.id, body=body, actor=actor_of(ctx), at=ctx.now)
     return request
 
 
-def _actor(ctx: Context) -> str:
+def actor_of(ctx: Context) -> str:
+    """The caller, as records name it."""
     return f"{ctx.principal.kind}:{ctx.principal.id}"

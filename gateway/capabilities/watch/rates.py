@@ -36,6 +36,9 @@ class Counts(Struct, frozen=True):
     complained: int = 0
     ended_early: int = 0
     """Subscriptions ended within days of their beginning."""
+    placed: int = 0
+    in_arrears: int = 0
+    """Those of the failed that were refused for want of money."""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))

@@ -82,6 +82,20 @@ def counts_since(connection: Connection, partner_id: str, since: datetime) -> Co
     return Counts(*map(int, connection.execute(of_partner).one()))
 
 
+def hours_since(connection: Connection, partner_id: str, since: datetime) -> dict[datetime, Counts]:
+    """The counts of a partner's hours from that moment on."""
+    of_partner = (watch_hours.c.partner_id == partner_id, watch_hours.c.hour >= since)
+    rows = connection.execute(select(watch_hours.c.hour, *_COUNTS).where(*of_partner))
+    return {row[0]: Counts(*row[1:]) for row in rows}
+
+
+def placed_by_hour(connection: Connection, partner_id: str, begin: datetime, end: datetime) -> list[int]:
+    """How many orders the partner placed in each hour of that time in which it placed some."""
+    hour = watch_hours.c.hour
+    of_partner = (watch_hours.c.partner_id == partner_id, hour >= begin, hour < end)
+    return [*connection.scalars(select(watch_hours.c.placed).where(*of_partner))]
+
+
 def standings(connection: Connection, names: Collection[str]) -> dict[str, Standing]:
     """The standing of these partners, and of all that are slowed: time alone may mend those."""
     columns = select(partners.c.id, partners.c.standing)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 import structlog
 
 from config.settings import WatchSettings
 from gateway.capabilities.events import StoredEvent
-from gateway.capabilities.watch import repository
+from gateway.capabilities.watch import case_reads, repository
+from gateway.capabilities.watch.case_records import (
+    MOST_NAMED,
+    MOST_PIECES,
+    Evidence,
+    Writing,
+    add_evidence,
+    open_case,
+)
 from gateway.capabilities.watch.rates import Counts, Limits, Standing, judge
 from gateway.capabilities.watch.repository import Hour, Progress
 from gateway.capabilities.watch.standing import change_standing
 from gateway.capabilities.watch.tables import watch_hours, watch_progress
+from gateway.capabilities.watch.tripping import ACTOR, OrderingWatch
 from gateway.kit.clock import Clock
 from gateway.store import Clash, Store, Unit
 
@@ -22,6 +31,7 @@ _BATCH = 2000
 _SETTLED = timedelta(seconds=60)
 """What ended later than this ago may still be on its way to the database."""
 _ADDS = {
+    "order.acknowledged": Counts(placed=1),
     "order.accepted": Counts(confirmed=1),
     "order.expired": Counts(unconfirmed=1),
     "order.cancelled": Counts(unconfirmed=1),
@@ -40,6 +50,7 @@ class Watch:
         self._settings = settings
         self._clock = clock
         self._ids = ids
+        self._ordering = OrderingWatch(store, settings, ids)
 
     async def look(self) -> None:
         """Count all that is new, and judge whom it concerns."""
@@ -53,13 +64,16 @@ class Watch:
         events = await store.read(repository.new_events, done.event_seq, _BATCH)
         until = max(done.ended_until, now - _SETTLED)
         early = await store.read(repository.ended_early, done.ended_until, until, self._settings.early)
-        fresh = await self._of_live(tally(events, early))
+        fresh = await self._of_live(tally(events, early, await self._ordering.in_arrears(events)))
         unit = Unit()
         before = await store.read(repository.hours, fresh.keys())
-        for (partner_id, hour), counts in fresh.items():
-            whole = counts + before.get((partner_id, hour), Counts())
-            unit.upsert(watch_hours, partner_id=partner_id, hour=hour, **_columns(whole))
+        whole = {key: counts + before.get(key, Counts()) for key, counts in fresh.items()}
+        for (partner_id, hour), counts in whole.items():
+            unit.upsert(watch_hours, partner_id=partner_id, hour=hour, **_columns(counts))
         await self._judge_all(unit, fresh, now)
+        await self._ordering.judge_partners(unit, whole, now)
+        live = {partner_id for partner_id, _ in whole}
+        await self._ordering.judge_numbers(unit, [one for one in events if one.partner_id in live], now)
         if not (events or early or unit):
             return False
         reached = events[-1].seq if events else done.event_seq
@@ -100,8 +114,27 @@ class Watch:
         _log.warning("partner's standing", partner=partner_id, standing=verdict.standing.value, reason=reason)
         change_standing(
             unit, partner_id, changes[0].seq + 1 if changes else 0, verdict.standing,
-            reason=reason, evidence=counts, actor="platform:watch", now=now, ids=self._ids,
+            reason=reason, evidence=counts, actor=ACTOR, now=now, ids=self._ids,
         )  # fmt: skip
+        if verdict.standing is not Standing.NORMAL:
+            await self.keep_evidence(Writing(unit, ACTOR, now, self._ids), partner_id, reason, counts, since)
+
+    async def keep_evidence(
+        self, writing: Writing, partner_id: str, reason: str, counts: Counts, since: datetime
+    ) -> None:
+        """Open a case about a partner that is slowed or stopped, or add to the open one: figures, orders, complaints."""
+        read, topic = self._store.read, f"standing:{partner_id}"
+        case = (await read(case_reads.newest_on, [topic])).get(topic)
+        if case is None or case.closed_at is not None:
+            case = open_case(
+                writing, cause="standing", topic=topic, partner_id=partner_id, phone_hash=None, reason=reason
+            )
+        if case.pieces >= MOST_PIECES:
+            return
+        figures = {**_columns(counts), "from": since, "to": writing.now}
+        orders = await read(case_reads.bad_orders, partner_id, since, MOST_NAMED)
+        complaints = await read(case_reads.newest_complaints, partner_id, since, MOST_NAMED)
+        add_evidence(writing, case, Evidence(figures, orders, complaints, reason))
 
     def judged_since(self, last: repository.StandingChange | None, now: datetime) -> datetime:
         """From which hour on counts are judged: those of the window, but none from before an operator's last word."""
@@ -118,12 +151,16 @@ class Watch:
         return slow, stop
 
 
-def tally(events: Iterable[StoredEvent], early: Iterable[Hour]) -> dict[Hour, Counts]:
-    """What each partner's hours gain."""
+def tally(
+    events: Iterable[StoredEvent], early: Iterable[Hour], in_arrears: Collection[str] = frozenset()
+) -> dict[Hour, Counts]:
+    """What each partner's hours gain. `in_arrears`: the orders that failed for want of money."""
     gained: defaultdict[Hour, Counts] = defaultdict(Counts)
     for event in events:
         if event.partner_id is not None and (adds := _ADDS.get(event.type)) is not None:
             gained[event.partner_id, _hour(event.at)] += adds
+            if event.type == "order.failed" and event.key in in_arrears:
+                gained[event.partner_id, _hour(event.at)] += Counts(in_arrears=1)
     for partner_id, at in early:
         gained[partner_id, _hour(at)] += Counts(ended_early=1)
     return dict(gained)
