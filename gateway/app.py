@@ -123,7 +123,12 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     settings, parts = platform.settings, platform.parts
     app = new_server(f"tuila-{secrets.token_hex(6)}", body_bytes=settings.limits.body_bytes)
     authentication = Authentication(
-        parts.get(TokenVerifier), parts.get(Partners), parts.get(LiveGrants), platform.hot, platform.clock
+        parts.get(TokenVerifier),
+        parts.get(Partners),
+        parts.get(LiveGrants),
+        platform.hot,
+        platform.store,
+        platform.clock,
     )
     rest.mount(app, platform.capabilities, platform.invoke, authentication)
     standard.mount(app, STANDARDS, platform.invoke, authentication, platform.ids, settings.public_url)

@@ -19,8 +19,9 @@ from auth.username_token import UsernameToken, UsernameTokenRefused
 from gateway.capabilities.grants import LiveGrants
 from gateway.capabilities.partners import Partner, Partners
 from gateway.errors import Forbidden, Unauthenticated, Unavailable
+from gateway.idempotency import Key, spend
 from gateway.kit.clock import Clock
-from gateway.store import StoreUnavailable
+from gateway.store import Clash, Store, StoreUnavailable, Unit
 from gateway.store.hot import HotState
 
 P = ParamSpec("P")
@@ -58,12 +59,13 @@ class Authentication:
     """Turns what a request shows into a principal. Every method raises `Unavailable` where callers cannot be looked up."""
 
     def __init__(
-        self, verifier: TokenVerifier, partners: Partners, grants: LiveGrants, hot: HotState, clock: Clock
+        self, verifier: TokenVerifier, partners: Partners, grants: LiveGrants, hot: HotState, store: Store, clock: Clock
     ) -> None:
         self._verifier = verifier
         self._partners = partners
         self._grants = grants
         self._hot = hot
+        self._store = store
         self._clock = clock
 
     @_or_unavailable
@@ -156,7 +158,8 @@ class Authentication:
             partner = await self._partners.get(claim.client)
             await signed_request.verify(
                 claim, [] if partner is None else self._partners.signing_keys(partner), presented.method,
-                presented.target, presented.body, now=self._clock(), spend_nonce=self._spend_nonce,
+                presented.target, presented.body, now=self._clock(),
+                spend_nonce=self._spend_nonce if presented.method in ("GET", "HEAD") else self._spend_nonce_for_good,
             )  # fmt: skip
         except SignatureRefused as error:
             raise Unauthenticated(dict(error.words), reason=error.reason) from error
@@ -172,13 +175,25 @@ class Authentication:
         try:
             partner = await self._partners.get(token.username)
             keys = [] if partner is None else self._partners.signing_keys(partner)
-            await username_token.verify(token, keys, now=self._clock(), spend_nonce=self._spend_nonce)
+            await username_token.verify(token, keys, now=self._clock(), spend_nonce=self._spend_nonce_for_good)
         except UsernameTokenRefused as error:
             raise Unauthenticated(dict(error.words), reason=error.reason) from error
         return _verified(partner, token.nonce)
 
     async def _spend_nonce(self, client: str, nonce: str, life: timedelta) -> bool:
         return await self._hot.add(f"nonce:{client}:{nonce}", b"1", max(life.total_seconds(), 1.0))
+
+    async def _spend_nonce_for_good(self, client: str, nonce: str, life: timedelta) -> bool:
+        """For what may write: hot state may be lost, and a second effect would remain."""
+        if not await self._spend_nonce(client, nonce, life):
+            return False
+        unit = Unit(durable=False)  # what a power cut takes from the store is in hot state
+        spend(unit, Key.of(f"partner:{client}", "", "", f"nonce:{nonce}"), self._clock() + life)
+        try:
+            await self._store.commit(unit)
+        except Clash:
+            return False
+        return True
 
 
 def _narrowed(principal: Principal, allowed: frozenset[str]) -> Principal:

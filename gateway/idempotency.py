@@ -86,6 +86,11 @@ def keep(unit: Unit, key: Key, fingerprint: bytes, status: int, answer: bytes, n
     return record
 
 
+def spend(unit: Unit, key: Key, until: datetime) -> None:
+    """Record that something was used that may be used once; a second unit that uses it before `until` clashes."""
+    unit.insert(idempotency_keys, key=key.digest, fingerprint=b"", status=0, answer=b"", expires_at=until)
+
+
 def _fetch(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, IdempotencyRecord]:
     rows = connection.execute(select(idempotency_keys).where(idempotency_keys.c.key.in_(keys)))
     return {row.key: IdempotencyRecord(row.fingerprint, row.status, row.answer, row.expires_at) for row in rows}

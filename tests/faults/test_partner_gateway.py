@@ -7,14 +7,20 @@ were told. Nothing is lost, doubled or out of order.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 
+from auth import client_secret, signed_request
 from tests.faults.shop import PEOPLE, Shop, open_shop
 from tests.faults.warm_starts import WarmStarts
 from tests.fixtures.postgresql import PostgreSQLServer
@@ -132,6 +138,78 @@ async def test_the_back_end_is_down_for_an_hour(opening: Open) -> None:
         await shop.stage.boss_faults()
         findings = await shop.settle()
         assert findings.ended == Counter(completed=PEOPLE)
+
+
+async def test_a_signed_request_has_no_second_effect_when_spent_nonces_are_flushed(
+    shop: Shop, redis_server: RedisServer
+) -> None:
+    body = json.dumps({"offer": "TM-NEWS-3"}).encode()
+    placing = signed(shop, "POST", "/v1/orders?tuila_user=user-1", body)
+    rotating = signed(shop, "POST", f"/v1/webhooks/{shop.webhook}/secrets", b"")
+    for request in (placing, rotating):
+        assert (await send(shop, request))[0] == 200
+    orders = await shop.server.insist("GET", "/v1/orders", "user-1")
+    redis_server.command("FLUSHALL")
+    for request in (placing, rotating):
+        status, problem = await send(shop, request)
+        assert (status, problem["reason"]) == (401, "nonce_reused")
+    assert await shop.server.insist("GET", "/v1/orders", "user-1") == orders
+
+
+async def test_faults_at_random_lose_double_and_disorder_nothing(
+    shop: Shop, postgresql_server: PostgreSQLServer, redis_server: RedisServer
+) -> None:
+    rng, receiver = Random(20261124), shop.receiver
+
+    async def restart_database() -> None:
+        postgresql_server.stop()
+        await wait_for(lambda: are_down(shop), timeout=20, message="the gateways say so")
+        postgresql_server.start()
+
+    async def flush() -> None:
+        redis_server.command("FLUSHALL")
+
+    async def kill() -> None:
+        gateway = rng.choice(shop.gateways)
+        await gateway.kill()
+        await gateway.start()
+
+    async def fall_out_with_the_receiver() -> None:
+        receiver.mood = rng.choice([receiver.answering(500), receiver.hang, receiver.take_and_hang_up])
+
+    faults = [restart_database, flush, kill, fall_out_with_the_receiver]
+    for fault in rng.sample(faults, len(faults)):
+        await shop.stage.boss_faults(lose_answer=0.2, slow_seconds=rng.choice([0, 0.05]))
+        selling = asyncio.create_task(shop.sell())
+        await fault()
+        await selling
+        receiver.mood = receiver.take
+    await shop.stage.boss_faults()
+    findings = await shop.settle()
+    assert findings.ended == Counter(completed=len(faults) * PEOPLE)
+
+
+class Signed(NamedTuple):
+    """A request as somebody on its way could have kept it."""
+
+    method: str
+    target: str
+    body: bytes
+    headers: dict[str, str]
+
+
+def signed(shop: Shop, method: str, target: str, body: bytes) -> Signed:
+    key = client_secret.signing_key(shop.credentials.client_secret)
+    header = signed_request.sign(
+        key, method, target, body, client=shop.credentials.client_id, nonce=uuid4().hex, now=datetime.now(UTC)
+    )
+    return Signed(method, target, body, {"Authorization": header})
+
+
+async def send(shop: Shop, request: Signed) -> tuple[int, dict[str, Any]]:
+    url = shop.gateways[0].url + request.target
+    async with shop.stage.http.request(request.method, url, data=request.body, headers=request.headers) as response:
+        return response.status, await response.json(content_type=None)
 
 
 async def are_down(shop: Shop) -> bool:
