@@ -199,7 +199,9 @@ class Signed(NamedTuple):
 
 
 def signed(shop: Shop, method: str, target: str, body: bytes) -> Signed:
-    key = client_secret.signing_key(shop.credentials.client_secret)
+    secret = shop.credentials.client_secret
+    assert secret is not None
+    key = client_secret.signing_key(secret)
     header = signed_request.sign(
         key, method, target, body, client=shop.credentials.client_id, nonce=uuid4().hex, now=datetime.now(UTC)
     )
