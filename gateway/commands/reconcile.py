@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,6 +18,7 @@ from auth.principal import Principal
 from config.settings import Settings
 from gateway.app import open_platform
 from gateway.capabilities.reconciliation import Difference
+from gateway.capabilities.reconciliation.errors import NotMendable
 from gateway.capabilities.reconciliation.running import DayRef
 from gateway.errors import GatewayError
 from gateway.importing import ImportRefused
@@ -25,6 +28,7 @@ from gateway.platform import Platform
 
 _OPERATOR = Principal("operator", "cli", frozenset({"*"}))
 _COLUMNS = ("number", "kind", "repair", "ours", "theirs", "partner", "state", "id", "note")
+_SHOWN = 20
 _out = Console()
 _err = Console(stderr=True)
 
@@ -56,51 +60,64 @@ def reconcile(
         _fail("the day is written YYYY-MM-DD")
     try:
         what = DayRef(compared, partner, file, None if mapping is None else read_mapping(mapping))
-        found, mended = uvloop.run(_work(what, repair, note))
+        found, mended = uvloop.run(_work(what, repair, note, report))
     except (ImportRefused, UpstreamError, GatewayError) as error:
         _fail(str(error))
-    for one in found[:20]:
-        _say(f"{one.number}  {one.kind}  ours: {one.ours or '-'}  theirs: {one.theirs or '-'}  repair: {one.repair}")
-    if len(found) > 20:
-        _say(f"… and {len(found) - 20:,} more")
-    _say(f"{len(found):,} differences, {mended:,} mended")
+    if found > _SHOWN:
+        _say(f"… and {found - _SHOWN:,} more")
+    _say(f"{found:,} differences, {mended:,} mended")
     if report is not None:
-        _write(report, found)
         _say(f"each difference: {report}")
 
 
-async def _work(what: DayRef, repair: bool, note: str) -> tuple[list[Difference], int]:
+async def _work(what: DayRef, repair: bool, note: str, report: Path | None) -> tuple[int, int]:
+    """How many differences there are, and how many were mended; they pass through page by page."""
     async with open_platform(Settings()) as (platform, _):
         await platform.refresh()
         run = await platform.reconciler.run(what, "operator:cli")
-        found = await _differences(platform, run)
-        mended = 0
-        for one in found if repair else ():
-            if one.repair != "human":
-                await platform.invoke(
-                    Call("reconciliation.repair", _OPERATOR, {"id": one.id, "note": note}, channel="cli")
-                )
-                mended += 1
+        found = mended = 0
+        with contextlib.ExitStack() as opened:
+            file = None if report is None else opened.enter_context(report.open("w", newline=""))
+            writer = None if file is None else csv.writer(file)
+            if writer is not None:
+                writer.writerow(_COLUMNS)
+            async for one in _differences(platform, run):
+                found += 1
+                if found <= _SHOWN:
+                    _show(one)
+                seen = await _mended(platform, one, note) if repair and one.repair != "human" else one
+                mended += seen.state == "repaired"
+                if writer is not None:
+                    writer.writerow([getattr(seen, name) for name in _COLUMNS])
         return found, mended
 
 
-async def _differences(platform: Platform, run: str) -> list[Difference]:
-    found: list[Difference] = []
+async def _mended(platform: Platform, one: Difference, note: str) -> Difference:
+    """The difference after its repair; as it was, where the back end does not let it be mended now."""
+    try:
+        mended: Difference = await platform.invoke(
+            Call("reconciliation.repair", _OPERATOR, {"id": one.id, "note": note}, channel="cli")
+        )
+    except NotMendable as error:
+        _say(f"{one.number}  {error.words('en')}")
+        return one
+    return mended
+
+
+async def _differences(platform: Platform, run: str) -> AsyncIterator[Difference]:
     cursor: str | None = None
     while True:
         asked = {"id": run, "limit": 1000} | ({} if cursor is None else {"cursor": cursor})
         page = await platform.invoke(Call("reconciliation.get", _OPERATOR, asked, channel="cli"))
-        found += page.differences
+        for one in page.differences:
+            yield one
         if page.next is None:
-            return found
+            return
         cursor = page.next
 
 
-def _write(report: Path, found: list[Difference]) -> None:
-    with report.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows([getattr(one, name) for name in _COLUMNS] for one in found)
+def _show(one: Difference) -> None:
+    _say(f"{one.number}  {one.kind}  ours: {one.ours or '-'}  theirs: {one.theirs or '-'}  repair: {one.repair}")
 
 
 def _say(sentence: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.boss.protocol import Action, Boss, ProvisionOrder
 from adapters.errors import UpstreamError
+from gateway.capabilities.events import emit
 from gateway.capabilities.orders import Fulfilment, OrderJob, OrderState, StoredOrder, get_any
 from gateway.capabilities.reconciliation.differences import UNDO_SUFFIX, Repair
 from gateway.capabilities.reconciliation.errors import NoteNeeded, NotMendable
@@ -25,7 +26,7 @@ class Repairs:
         self._fulfilment = fulfilment
 
     async def mend(self, difference: Difference, note: str, ctx: Context) -> None:
-        """Mend it; for what a person or the partner mends there is nothing to do but to note it.
+        """Mend it; what a person mends is but noted, and a partner is told of what it mends.
 
         Raises:
             NoteNeeded: a person must say what was done.
@@ -34,6 +35,8 @@ class Repairs:
         repair = Repair(difference.repair)
         if repair is Repair.HUMAN and not note.strip():
             raise NoteNeeded
+        if repair is Repair.TELL_PARTNER:
+            _tell_partner(difference, note, ctx)
         if repair in (Repair.HUMAN, Repair.TELL_PARTNER):
             return
         order = await self._store.read(get_any, difference.number)
@@ -52,6 +55,18 @@ class Repairs:
             raise NotMendable({"zh": f"后台未能完成：{error}", "en": f"the back end did not do it: {error}"}) from error
         if result.status == "refused":
             raise NotMendable({"zh": f"后台拒绝：{result.reason}", "en": f"the back end refused: {result.reason}"})
+
+
+def _tell_partner(difference: Difference, note: str, ctx: Context) -> None:
+    told = {
+        "order": difference.number, "kind": difference.kind, "ours": difference.ours, "theirs": difference.theirs,
+        "note": note,
+    }  # fmt: skip
+    # The event bears the difference's id: two who mend it at once tell of it once.
+    emit(
+        ctx.unit, "reconciliation.difference", told, id=difference.id, at=ctx.now, key=difference.id,
+        partner_id=difference.partner, account=None,
+    )  # fmt: skip
 
 
 def _settle(order: StoredOrder, ctx: Context) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from adapters.boss.protocol import ProvisionOrder, ProvisionResult
+from gateway.capabilities.events.tables import events
 from gateway.capabilities.orders.tables import orders
 from gateway.capabilities.reconciliation.differences import Kind
 from gateway.capabilities.reconciliation.errors import NoteNeeded, NotMendable, ReconciliationNotFound
@@ -209,6 +210,22 @@ async def test_a_repair_is_done_once_by_the_operator_with_a_reason(day: Day) -> 
         mended = await world.call(OPERATOR, "reconciliation.repair", id=found[order].id, note="sent again")
     assert (mended.state, mended.repaired_by, mended.note) == ("repaired", "operator:cli", "sent again")
     assert [effect.number for effect in world.boss.effects].count(order) == 1
+
+
+async def test_a_partner_is_told_once_of_what_it_is_to_mend(day: Day) -> None:
+    world = day.world
+    await day.missing_at_partner(order := await day.order(1))
+    (found,) = (await day.compare()).differences
+    for _ in range(2):
+        await world.call(OPERATOR, "reconciliation.repair", id=found.id, note="please add it")
+    told = await world.platform.store.read(_told)
+    assert told == [("reconciliation.difference", "shop", order, "missing_at_partner", "please add it")]
+
+
+def _told(connection: Connection) -> list[tuple[Any, ...]]:
+    rows = connection.execute(select(events).where(events.c.type.like("reconciliation.%")))
+    bodies = [(row.type, row.partner_id, msgspec.json.decode(row.body)) for row in rows]
+    return [(kind, whom, body["order"], body["kind"], body["note"]) for kind, whom, body in bodies]
 
 
 async def test_a_partner_sees_its_own_differences_only(day: Day) -> None:

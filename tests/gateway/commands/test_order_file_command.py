@@ -17,7 +17,7 @@ from typing import Any
 from tests.fixtures.world import OPERATOR, World
 from tests.waiting import wait_for_blocking
 
-ROWS, PEOPLE, KILLS = 600, 40, 1
+ROWS, PEOPLE, KILLS = 600, 40, 2
 
 
 async def test_a_file_killed_at_any_moment_is_answered_whole(make_world: Any, tmp_path: Path) -> None:
