@@ -110,7 +110,9 @@ class WebSocket:
         meta = {} if ask.key is None else {"idempotency_key": ask.key}
         if ask.speaker == "partner":
             meta["user"] = ask.user
-        rpc = Rpc(await connect(self._address, compression=None, additional_headers=self._stage.credentials(ask)))
+        headers = self._stage.credentials(ask)
+        opened = connect(self._address, compression=None, additional_headers=headers, open_timeout=30)
+        rpc = Rpc(await opened)
         try:
             told = await rpc(ask.capability, meta, **ask.fields)
         finally:

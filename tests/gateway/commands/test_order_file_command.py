@@ -17,7 +17,7 @@ from typing import Any
 from tests.fixtures.world import OPERATOR, World
 from tests.waiting import wait_for_blocking
 
-ROWS, PEOPLE, KILLS = 600, 40, 2
+ROWS, PEOPLE, KILLS = 300, 40, 2
 
 
 async def test_a_file_killed_at_any_moment_is_answered_whole(make_world: Any, tmp_path: Path) -> None:
@@ -32,12 +32,12 @@ async def test_a_file_killed_at_any_moment_is_answered_whole(make_world: Any, tm
     )
     random, killed = Random(), 0
     for stop in sorted(random.sample(range(2, ROWS), KILLS)):
-        process = begin(tmp_path, url, file)
-        wait_for_blocking(partial(is_past, process, tmp_path, stop), 40)
-        os.kill(process.pid, signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-    process = begin(tmp_path, url, file)
-    output, _ = process.communicate(timeout=60)
+        with begin(tmp_path, url, file) as process:
+            wait_for_blocking(partial(is_past, process, tmp_path, stop), 40)
+            os.kill(process.pid, signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+    with begin(tmp_path, url, file) as process:
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     assert killed
     rows = list(csv.DictReader((tmp_path / "in.csv.results.csv").read_text().splitlines()))
