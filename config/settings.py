@@ -298,6 +298,8 @@ class SandboxSettings(BaseModel):
 
     users: int = Field(default=100, ge=1, le=10_000)
     """Made-up users one sandbox partner may have."""
+    opened_per_day: int = Field(default=100, ge=0)
+    """Sandboxes opened for applicants in any 24 hours; later ones get none with their application."""
 
 
 class WorkerSettings(BaseModel):

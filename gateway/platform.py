@@ -53,6 +53,7 @@ from gateway.capabilities.sandbox import (
     MESSAGES_KEPT_FOR,
     SandboxBackEnd,
     SandboxChannel,
+    SandboxDeliveryFaults,
     SandboxSms,
     delete_old_messages,
     sandbox_capabilities,
@@ -174,7 +175,8 @@ class Platform:
         self._exchange()
         self.webhooks = WebhookDispatcher(
             self.store, self.feed, self.outside.webhooks, self.parts.get(Formats), self.parts.get(WebhookSecrets),
-            clock=clock, ids=self.ids, owner=self.ids(), lease=settings.webhooks.lease, waits=settings.webhooks.waits,
+            SandboxDeliveryFaults(self.store, self.partners), clock=clock, ids=self.ids, owner=self.ids(),
+            lease=settings.webhooks.lease, waits=settings.webhooks.waits,
         )  # fmt: skip
         work = settings.worker
         self._retry = retry or RetryPolicy(work.retry_first, work.retry_longest, work.attempts)

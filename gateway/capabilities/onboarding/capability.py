@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import Row
 
+from config.settings import Settings
 from gateway.capabilities.onboarding import repository
 from gateway.capabilities.onboarding.errors import ApplicationClosed, ApplicationNotFound, ClientIdTaken
 from gateway.capabilities.onboarding.schemas import (
@@ -29,10 +31,13 @@ from gateway.capabilities.onboarding.schemas import (
 from gateway.capabilities.onboarding.tables import application_steps
 from gateway.capabilities.onboarding.tables import applications as application_rows
 from gateway.capabilities.partners import (
+    LONGEST_SIGN_IN_ID,
     CreatePartner,
+    Credentials,
     Partners,
     RedirectUriInvalid,
     add_partner,
+    count_sandboxes,
     give_secret,
     refuse_bad_redirects,
     texts,
@@ -43,6 +48,7 @@ from gateway.store import Store
 applications = CapabilitySet("applications")
 
 _CLAIM_PREFIX = "clm_"
+_LONGEST_ID = 59
 
 
 @applications.capability(
@@ -72,7 +78,21 @@ async def apply(request: Apply, ctx: Context) -> Applied:
     )  # fmt: skip
     _insert_step(ctx, application_id, 0, "pending", request.purpose)
     ctx.audit_detail["application"] = application_id
-    return Applied(application_id, request.client_id, "pending", claim)
+    return Applied(application_id, request.client_id, "pending", claim, await _open_sandbox(request, ctx))
+
+
+async def _open_sandbox(request: Apply, ctx: Context) -> Credentials | None:
+    """Give the applicant a sandbox to begin in, unless one of that id is there or today's are used up."""
+    partner = msgspec.structs.replace(_partner(request), id=f"{request.client_id}-sandbox", mode="sandbox")
+    if len(partner.id) > _LONGEST_ID or await ctx.part(Partners).get(partner.id) is not None:
+        return None
+    opened = await ctx.part(Store).read(count_sandboxes, ctx.now - timedelta(days=1))
+    if opened >= ctx.part(Settings).sandbox.opened_per_day:
+        return None
+    if len(partner.id) > LONGEST_SIGN_IN_ID:
+        partner = msgspec.structs.replace(partner, redirect_uris=[])
+    add_partner(partner, ctx)
+    return give_secret(partner.id, ctx)
 
 
 @applications.capability(

@@ -41,6 +41,8 @@ class Applied(Struct, frozen=True):
     client_id: str
     state: ApplicationState
     claim: str
+    sandbox: Credentials | None = None
+    """Credentials of a sandbox, good at once and shown this once; null: no more are opened today, or the id is taken."""
 
 
 class Claim(Struct, frozen=True):

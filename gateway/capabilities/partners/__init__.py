@@ -1,6 +1,7 @@
 """Partner applications: who they are, what they may, their secrets."""
 
 from gateway.capabilities.partners.capability import (
+    LONGEST_SIGN_IN_ID,
     Addresses,
     AddressInvalid,
     CreatePartner,
@@ -23,10 +24,11 @@ from gateway.capabilities.partners.capability import (
     texts,
 )
 from gateway.capabilities.partners.capability import partners as partner_capabilities
-from gateway.capabilities.partners.repository import Partner, Partners, standing_of
+from gateway.capabilities.partners.repository import Partner, Partners, count_sandboxes, standing_of
 from gateway.capabilities.partners.tables import out_of_normal, partners
 
 __all__ = [
+    "LONGEST_SIGN_IN_ID",
     "AddressInvalid",
     "Addresses",
     "CreatePartner",
@@ -45,6 +47,7 @@ __all__ = [
     "Scope",
     "add_partner",
     "change_places",
+    "count_sandboxes",
     "give_secret",
     "out_of_normal",
     "partner_capabilities",

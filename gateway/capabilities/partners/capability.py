@@ -23,7 +23,7 @@ partners = CapabilitySet("partners")
 OVERLAP = timedelta(days=7)
 """How long the secret before the newest stays good."""
 
-_LONGEST_SIGN_IN_ID = 40
+LONGEST_SIGN_IN_ID = 40
 """So that the consent `profile:<id>` can be written down."""
 
 PartnerId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,58}$", description="Client id.")]
@@ -274,11 +274,11 @@ def refuse_bad_redirects(partner_id: str, redirect_uris: list[str]) -> None:
         reason = redirect_uri.refusal(uri)
         if reason is not None:
             raise RedirectUriInvalid({"zh": f"{uri} 不能作为回调地址：{reason}", "en": f"{uri}: {reason}"})
-    if redirect_uris and len(partner_id) > _LONGEST_SIGN_IN_ID:
+    if redirect_uris and len(partner_id) > LONGEST_SIGN_IN_ID:
         raise RedirectUriInvalid(
             {
-                "zh": f"提供登录的合作方标识不超过 {_LONGEST_SIGN_IN_ID} 个字符",
-                "en": f"a partner that signs subscribers in has an id of at most {_LONGEST_SIGN_IN_ID} characters",
+                "zh": f"提供登录的合作方标识不超过 {LONGEST_SIGN_IN_ID} 个字符",
+                "en": f"a partner that signs subscribers in has an id of at most {LONGEST_SIGN_IN_ID} characters",
             }
         )
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from auth import client_secret
 from auth.client_secret import StoredSecret
@@ -112,6 +112,12 @@ class Partners:
         """The keys that its signed requests may be signed with now, newest first."""
         live = client_secret.live(partner.secrets, self._clock())
         return [client_secret.unseal_signing_key(secret, partner_id=partner.id, box=self.box) for secret in live]
+
+
+def count_sandboxes(connection: Connection, since: datetime) -> int:
+    """Sandbox partners made after that time."""
+    made = select(func.count()).where(partner_rows.c.mode == "sandbox", partner_rows.c.created_at > since)
+    return connection.scalar(made) or 0
 
 
 def standing_of(connection: Connection, partner_id: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from gateway.capabilities.sandbox.back_end import SandboxBackEnd
 from gateway.capabilities.sandbox.capability import sandbox as sandbox_capabilities
+from gateway.capabilities.sandbox.deliveries import SandboxDeliveryFaults
 from gateway.capabilities.sandbox.messages import SandboxChannel, SandboxSms
 from gateway.capabilities.sandbox.repository import KEPT_FOR as MESSAGES_KEPT_FOR
 from gateway.capabilities.sandbox.repository import delete_old_messages
@@ -10,6 +11,7 @@ __all__ = [
     "MESSAGES_KEPT_FOR",
     "SandboxBackEnd",
     "SandboxChannel",
+    "SandboxDeliveryFaults",
     "SandboxSms",
     "delete_old_messages",
     "sandbox_capabilities",

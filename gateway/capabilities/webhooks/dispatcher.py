@@ -13,7 +13,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import prometheus_client
 import structlog
@@ -37,6 +37,8 @@ WINDOW = 1000
 _AT_ONCE = 64
 _AT_ONCE_WHILE_FAILING = 4
 _CLAIMED_AT_ONCE = 50
+_GIVES_WAY = timedelta(seconds=2)
+"""How long a delivery of a sandbox that asks for disorder lets others pass."""
 _GATHER_SECONDS = 0.05
 """How long finished deliveries wait for others to be written with them."""
 
@@ -46,6 +48,16 @@ _ATTEMPTS = prometheus_client.Counter(
 )
 _DELIVERED, _FAILED, _GIVEN_UP = (_ATTEMPTS.labels(outcome) for outcome in ("delivered", "failed", "given_up"))
 _DISABLED = prometheus_client.Counter("tuila_webhook_endpoints_disabled", "Endpoints disabled, by reason.", ("reason",))
+
+
+class DeliveryFaults(Protocol):
+    """What goes wrong on purpose with the deliveries of a sandbox partner."""
+
+    async def reorders(self, partner_id: str) -> bool:
+        """Whether this delivery is to be overtaken; it is counted."""
+
+    async def doubles(self, partner_id: str, event_type: str) -> bool:
+        """Whether an event that was taken is sent once more."""
 
 
 class _Endpoint:
@@ -90,6 +102,7 @@ class WebhookDispatcher:
         post: WebhookPost,
         formats: Formats,
         secrets: WebhookSecrets,
+        faults: DeliveryFaults,
         *,
         clock: Clock,
         ids: Callable[[], str],
@@ -104,6 +117,7 @@ class WebhookDispatcher:
         self._post = post
         self._formats = formats
         self._secrets = secrets
+        self._faults = faults
         self._clock = clock
         self._ids = ids
         self._owner = owner
@@ -321,18 +335,42 @@ class WebhookDispatcher:
 
     async def _attempt(self, endpoint: _Endpoint, delivery: Delivery) -> None:
         self._made += 1
+        reply: Reply | None = None
         try:
-            body, path = await endpoint.render(delivery.event)
-            address = address_below(endpoint.stored.url, path)
-            reply = await self._post.post(address, body, self._headers(endpoint, delivery.event.id, body))
+            if not await self._gives_way(endpoint, delivery):
+                reply = await self._posted(endpoint, delivery)
         except Exception as error:  # noqa: BLE001 - one event that cannot be rendered must not hold up the others
             _log.exception("attempt failed", endpoint=endpoint.stored.id, event_id=delivery.event.id)
             reply = Reply(None, error=f"internal: {type(error).__name__}")
         finally:
             endpoint.sending -= 1
         if not endpoint.is_forgotten:
-            self._conclude(endpoint, delivery, reply)
+            if reply is not None:
+                self._conclude(endpoint, delivery, reply)
             self._send_to(endpoint)
+
+    async def _posted(self, endpoint: _Endpoint, delivery: Delivery) -> Reply:
+        event = delivery.event
+        body, path = await endpoint.render(event)
+        address = address_below(endpoint.stored.url, path)
+        reply = await self._post.post(address, body, self._headers(endpoint, event.id, body))
+        if reply.taken and await self._faults.doubles(endpoint.stored.partner_id, event.type):
+            await self._post.post(address, body, self._headers(endpoint, event.id, body))
+        return reply
+
+    async def _gives_way(self, endpoint: _Endpoint, delivery: Delivery) -> bool:
+        """Whether it is not sent now, because its partner wants to see disorder: it waits, then goes behind the next."""
+        if delivery.attempts or delivery.gave_way > 1:
+            return False
+        if delivery.gave_way == 0 and not await self._faults.reorders(endpoint.stored.partner_id):
+            return False
+        delivery.gave_way += 1
+        if endpoint.is_forgotten:
+            return True
+        if delivery.gave_way == 1:
+            endpoint.queue.retry(delivery, self._clock() + _GIVES_WAY)
+            return True
+        return endpoint.queue.swap(delivery)
 
     def _headers(self, endpoint: _Endpoint, event_id: str, body: bytes) -> dict[str, str]:
         now = self._clock()

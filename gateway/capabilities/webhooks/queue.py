@@ -17,7 +17,7 @@ from gateway.capabilities.events import StoredEvent
 class Delivery:
     """One event on its way to one endpoint."""
 
-    __slots__ = ("attempts", "due_at", "event", "recorded", "settled")
+    __slots__ = ("attempts", "due_at", "event", "gave_way", "recorded", "settled")
 
     def __init__(
         self, event: StoredEvent, *, attempts: int = 0, due_at: datetime | None = None, recorded: bool
@@ -28,6 +28,8 @@ class Delivery:
         self.due_at = due_at
         self.recorded = recorded
         self.settled = False
+        self.gave_way = 0
+        """How often it let others pass, where a sandbox asks for that: once waiting, once behind the next of its key."""
 
 
 class EndpointQueue:
@@ -91,6 +93,16 @@ class EndpointQueue:
         """It was not taken: it, and with it its key, waits until then."""
         delivery.due_at = due_at
         self._schedule(delivery)
+
+    def swap(self, delivery: Delivery) -> bool:
+        """Let the next of its key go first, against the order in which they happened; whether there is one."""
+        of_key = self._of_key[delivery.event.key]
+        if len(of_key) < 2:
+            return False
+        of_key[0], of_key[1] = of_key[1], of_key[0]
+        of_key[0].gave_way = delivery.gave_way
+        self._schedule(of_key[0])
+        return True
 
     def hurry(self, delivery: Delivery) -> None:
         """Send it now, as if it had never been tried; no effect on one that is under way."""

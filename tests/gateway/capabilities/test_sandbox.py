@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import msgspec
 import pytest
-from sqlalchemy import func, select
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, func, select
 
 from adapters.camara.fake import FakeNumberWatch
+from auth.principal import ANONYMOUS
 from gateway.capabilities.bindings.errors import NotASubscriber, PhoneNumberInvalid, SandboxNumberOnly
 from gateway.capabilities.orders import NotOrderable, OrderNotFound
-from gateway.capabilities.orders.tables import orders
+from gateway.capabilities.orders.tables import orders, subscriptions
 from gateway.capabilities.partners import Partners
+from gateway.capabilities.reconciliation.repository import list_ours
 from gateway.capabilities.sandbox import MESSAGES_KEPT_FOR, SandboxBackEnd
 from gateway.capabilities.sandbox.errors import NotASandbox, SandboxFull, SandboxUserTaken
 from gateway.capabilities.sandbox.tables import sandbox_orders
 from gateway.capabilities.subscribers import subscribers
 from gateway.capabilities.watch.tables import watch_hours
-from gateway.errors import Forbidden
+from gateway.errors import Forbidden, GatewayError
 from tests.fixtures.world import CODE, OPERATOR, World, partner
 
 PAID = "TM-MUSIC-10"
@@ -319,3 +328,119 @@ async def test_the_watch_and_the_networks_question_leave_the_sandbox_out(make_wo
     assert await world.platform.number_sweep.sweep() == 0
     counted = await world.platform.store.read(lambda c: c.scalar(select(func.count()).select_from(watch_hours)))
     assert counted == 0 and world.watch.asked == []
+
+
+async def hook(world: World) -> None:
+    await world.call(LAB, "webhooks.create", url="https://lab.example.test/hooks", types=["order.*"])
+
+
+def delivered(world: World) -> list[tuple[str, str]]:
+    """(order state, webhook id) of what the receiver got, in the order it came."""
+    return [
+        (msgspec.json.decode(one.body)["data"]["state"], one.headers["webhook-id"]) for one in world.webhooks.received
+    ]
+
+
+async def test_a_completed_event_is_delivered_twice_under_one_id(world: World) -> None:
+    await open_sandbox(world)
+    await hook(world)
+    await make_user(world)
+    await world.call(LAB, "sandbox.set_faults", double_callbacks=True)
+    await say(world, await place(world))
+    await world.work()
+    await world.platform.webhooks.run_due()
+    got = delivered(world)
+    completed = [number for state, number in got if state == "completed"]
+    assert len(completed) == 2 and len(set(completed)) == 1
+    assert len(got) == len({number for _, number in got}) + 1
+    assert await world.platform.webhooks.run_due() == 0
+
+
+async def test_deliveries_are_overtaken_so_often_as_asked_and_none_is_lost(world: World) -> None:
+    await open_sandbox(world)
+    await hook(world)
+    await make_user(world)
+    await world.call(LAB, "sandbox.set_faults", reorder_deliveries=1)
+    order = await place(world)
+    await say(world, order)
+    await world.work()
+    await world.platform.webhooks.run_due()
+    assert delivered(world) == []
+    world.clock.advance(seconds=3)
+    await world.platform.webhooks.run_due()
+    states = [state for state, _ in delivered(world)]
+    assert states == ["awaiting_confirmation", "acknowledged", "accepted", "provisioning", "completed"]
+    assert (await world.call(LAB, "sandbox.get_faults")).reorder_deliveries == 0
+    await make_user(world, "u2")
+    await place(world, "u2")
+    await world.work()
+    await world.platform.webhooks.run_due()
+    assert [state for state, _ in delivered(world)][-2:] == ["acknowledged", "awaiting_confirmation"]
+
+
+async def test_an_applicant_begins_in_a_sandbox_at_once(make_world: Any, database_url: str) -> None:
+    world = await make_world(database_url, sandbox={"opened_per_day": 1})
+    asked: dict[str, Any] = {
+        "client_id": "new", "name": "New", "contact": "dev@new.test", "scopes": ["orders:*"],
+    }  # fmt: skip
+    applied = await world.call(ANONYMOUS, "applications.apply", **asked)
+    assert applied.sandbox.client_id == "new-sandbox" and applied.sandbox.client_secret
+    assert (await world.call(OPERATOR, "partners.get", id="new-sandbox")).mode == "sandbox"
+    late = await world.call(ANONYMOUS, "applications.apply", **{**asked, "client_id": "late"})
+    assert late.sandbox is None
+    world.clock.advance(days=1, seconds=1)
+    later = await world.call(ANONYMOUS, "applications.apply", **{**asked, "client_id": "later"})
+    assert later.sandbox is not None
+
+
+ACTS = st.sampled_from(["place", "gift", "yes", "no", "lose", "refuse", "slow", "code", "work", "wait"])
+
+
+@given(acts=st.lists(ACTS, min_size=3, max_size=12))
+@hypothesis_settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_no_sequence_of_acts_leaves_an_effect_outside(make_world: Any, tmp_path: Path, acts: list[str]) -> None:
+    world = await make_world(f"sqlite+pysqlite:///{tmp_path / str(uuid4())}.db")
+    await open_sandbox(world)
+    await world.subscriber("partner:shop:u1", phone="+8613800138000")
+    await make_user(world)
+    phone = await make_user(world, "u2")
+    placed: list[str] = []
+    for act in acts:
+        with contextlib.suppress(GatewayError):
+            await do(world, act, placed, phone)
+    world.clock.advance(hours=25)
+    await world.work()
+    await world.platform.watch.look()
+    assert nothing_outside(world)
+    real, watched, ours = await world.platform.store.read(real_effects)
+    assert (real, watched, ours) == (0, 0, [])
+
+
+async def do(world: World, act: str, placed: list[str], phone: str) -> None:
+    match act:
+        case "place":
+            placed.append(await place(world))
+        case "gift":
+            placed.append(await place(world, action="gift", recipient="13800138000"))
+        case "yes" | "no" if placed:
+            await say(world, placed[-1], act == "yes")
+        case "lose":
+            await world.call(LAB, "sandbox.set_faults", lose_answers=1)
+        case "refuse":
+            await world.call(LAB, "sandbox.set_faults", refuse_orders=1)
+        case "slow":
+            await world.call(LAB, "sandbox.set_faults", slow_seconds=30)
+        case "code":
+            await world.call(LAB, "bindings.request_code", account="partner:lab:u3", phone=phone)
+        case "work":
+            await world.work()
+        case "wait":
+            world.clock.advance(seconds=10)
+
+
+def real_effects(connection: Connection) -> tuple[int, int, list[Any]]:
+    """(what real subscribers hold or ordered, hours watched, orders in the real books)."""
+    held = connection.scalar(select(func.count()).where(subscriptions.c.subscriber_id > 0)) or 0
+    ordered = connection.scalar(select(func.count()).where(orders.c.subscriber_id > 0)) or 0
+    watched = connection.scalar(select(func.count()).select_from(watch_hours)) or 0
+    return held + ordered, watched, list_ours(connection, "", "z", 10)
