@@ -52,5 +52,5 @@ def test_every_reason_why_an_offer_cannot_be_ordered_is_named():
 
 
 def test_every_order_state_is_in_the_table():
-    states, _, _ = TEXT.partition("## 7. Status")[2].partition("## Errors")
+    states, _, _ = TEXT.partition("## States")[2].partition("## Quota")
     assert set(re.findall(r"^\| `([a-z_]+)` \|", states, re.MULTILINE)) == set(OrderState)
