@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.capabilities.events import StoredEvent
 from gateway.capabilities.offers import LiveCatalog
-from gateway.capabilities.orders import OrderState, get_any
+from gateway.capabilities.orders import as_it_stood
 from gateway.capabilities.orders.views import told
 from gateway.capabilities.webhooks import Render, Rendered, standard
 from gateway.standards import tmf
@@ -20,6 +20,7 @@ from gateway.standards.tmf import Answered
 from gateway.standards.tmf622 import KINDS, ProductOrder, product_order
 from gateway.store import Store
 
+_CREATED = "ProductOrderCreateEvent"
 _KIND_OF = {ours: kind for kind, types in KINDS.items() for ours in types}
 
 
@@ -40,7 +41,6 @@ class ProductOrderEvent(Answered, frozen=True):
 
 class _Step(msgspec.Struct):
     order: str
-    state: OrderState
     version: int
 
 
@@ -48,15 +48,15 @@ def rendering(store: Store, catalog: LiveCatalog, root: str, locale: str) -> Ren
     """The format; `root` is the gateway's address as others reach it. What TMF622 does not tell goes out as `standard`."""
     asked = Asked({}, {}, None, locale, root + tmf.ORDERING, root)
 
-    async def render(event: StoredEvent) -> Rendered:
+    async def render(event: StoredEvent) -> Rendered | None:
         kind = _KIND_OF.get(event.type)
         if kind is None:
             return await standard(event)
         step = msgspec.json.decode(event.body, type=_Step)
-        order = await store.read(get_any, step.order)
-        assert order is not None, "no order is ever deleted"
-        then = order._replace(state=step.state, transitions=step.version, updated_at=event.at)
-        shown = product_order(told(then, catalog, locale, event.partner_id), asked)
+        then = await store.read(as_it_stood, step.order, step.version, event.at)
+        if kind == _CREATED and then[0].id != step.order:
+            return None  # with its first order the whole is told
+        shown = product_order([told(order, catalog, locale, event.partner_id) for order in then], asked)
         body = ProductOrderEvent(
             event_id=event.id, event_time=event.at, event_type=kind, event=ProductOrderPayload(product_order=shown)
         )

@@ -147,13 +147,14 @@ class StandardServer:
         self, operation: Operation, principal: Principal, asked: Asked, request: Request[Any, Any]
     ) -> tuple[list[Any], bool]:
         """The resources of the capability's pages, and whether they are all there are."""
-        found: list[Any] = []
+        items: list[Any] = []
         fields = dict(operation.request(asked))
         while True:
             page = await self._invoke(self._call(operation.capability, principal, asked, request, fields))
-            found += operation.answer(page, asked)
-            if page.next is None or len(found) >= _MOST_READ:
-                return found, page.next is None
+            items += page.items
+            if page.next is None or len(items) >= _MOST_READ:
+                whole = msgspec.structs.replace(page, items=items)
+                return operation.answer(whole, asked), page.next is None
             fields["cursor"] = page.next
 
     def _list(

@@ -1,6 +1,7 @@
 """Ordering: orders, their states, and the subscriptions that come of them."""
 
 from gateway.capabilities.orders import batch as _batch  # noqa: F401 - declares its capability
+from gateway.capabilities.orders import together as _together  # noqa: F401 - declares its capabilities
 from gateway.capabilities.orders.capability import confirm as confirm_order
 from gateway.capabilities.orders.capability import orders as order_capabilities
 from gateway.capabilities.orders.capability import refuse as refuse_order
@@ -22,7 +23,7 @@ from gateway.capabilities.orders.errors import (
 from gateway.capabilities.orders.moving import move
 from gateway.capabilities.orders.placing import OrderJob
 from gateway.capabilities.orders.placing_many import PlaceMany
-from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder, get_any, list_cancellable
+from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder, as_it_stood, get_any, list_cancellable
 from gateway.capabilities.orders.schemas import (
     Action,
     Attribution,
@@ -86,6 +87,7 @@ __all__ = [
     "SubscriptionPage",
     "TermNotOver",
     "User",
+    "as_it_stood",
     "booked_files",
     "booked_orders",
     "confirm_order",

@@ -66,6 +66,12 @@ _CONFIRMED = frozenset(
     }
 )  # fmt: skip
 
+PLACING_REFUSALS = (
+    OfferUnknown, NotOrderable, NotHeld, TermNotOver, OrderAlreadyOpen, PartnerRefTaken, OrderingStopped, NumberOnHold,
+    ActionNotOffered, PhoneNumberInvalid, TooManyGifts,
+)  # fmt: skip
+"""What placing an order refuses with."""
+
 orders = CapabilitySet("orders")
 subscriptions = CapabilitySet("subscriptions")
 
@@ -76,19 +82,7 @@ subscriptions = CapabilitySet("subscriptions")
     effect=Effect.WRITE,
     http="POST /v1/orders",
     title={"zh": "下单", "en": "Place an order"},
-    errors=(
-        OfferUnknown,
-        NotOrderable,
-        NotHeld,
-        TermNotOver,
-        OrderAlreadyOpen,
-        PartnerRefTaken,
-        OrderingStopped,
-        NumberOnHold,
-        ActionNotOffered,
-        PhoneNumberInvalid,
-        TooManyGifts,
-    ),
+    errors=PLACING_REFUSALS,
     examples=(PlaceOrder("TM-MUSIC-10"),),
 )
 async def place(request: PlaceOrder, ctx: Context) -> Order:
@@ -96,7 +90,7 @@ async def place(request: PlaceOrder, ctx: Context) -> Order:
 
     Send an `Idempotency-Key`: the same key with the same body gives the same order for 24 hours.
     """
-    order = take_down(request, await _found(request, ctx), ctx)
+    order = take_down(request, await facts_for(request, ctx), ctx)
     return order_view(order, ctx)
 
 
@@ -168,7 +162,7 @@ async def cancel(request: OrderRef, ctx: Context) -> Order:
             {"zh": "订单已提交办理，不能取消；开通后可以退订", "en": f"the order is {order.state.value}"},
             state=order.state.value,
         )
-    return order_view(_step(order, OrderState.CANCELLED, "cancelled", ctx), ctx)
+    return order_view(cancelled(order, ctx), ctx)
 
 
 @orders.capability(
@@ -243,8 +237,9 @@ async def get(request: OrderRef, ctx: Context) -> Order:
 async def list(request: ListOrders, ctx: Context) -> OrderPage:
     """The subject's orders, newest first; a partner sees those it placed."""
     found = await ctx.part(Store).read(
-        repository.list_visible, ctx.principal, ctx.subscriber.id, request.state, request.cursor, request.limit + 1
-    )
+        repository.list_visible, ctx.principal, ctx.subscriber.id, request.state, request.cursor, request.limit + 1,
+        together=request.together,
+    )  # fmt: skip
     page = found[: request.limit]
     return OrderPage([order_view(order, ctx) for order in page], page[-1].id if len(found) > request.limit else None)
 
@@ -281,7 +276,7 @@ async def search(request: SearchOrders, ctx: Context) -> OrderPage:
     conditions = repository.Conditions(request.state, request.offer, request.action, account, request.partner_ref)
     found = await ctx.part(Store).read(
         repository.search_placed, ctx.principal.id, conditions, (request.created_from, request.created_to),
-        request.cursor, request.limit + 1,
+        request.cursor, request.limit + 1, together=request.together, whole=request.whole,
     )  # fmt: skip
     if found is None:
         raise MalformedRequest({"zh": "cursor 不是上一页的 next", "en": "cursor is not the `next` of a page before"})
@@ -305,7 +300,8 @@ async def list_held(request: ListSubscriptions, ctx: Context) -> SubscriptionPag
     )
 
 
-async def _found(request: PlaceOrder, ctx: Context) -> Found:
+async def facts_for(request: PlaceOrder, ctx: Context) -> Found:
+    """What a decision on this request needs to know besides the subject."""
     subject, store, action = ctx.subscriber, ctx.part(Store), request.action
     open_order = held = replaced = same_ref = recipient = None
     tried, gifts = False, tuple[datetime, ...]()
@@ -341,6 +337,12 @@ async def _refuse_changed(order: StoredOrder, ctx: Context) -> None:
         refuse_ineligible(offer, ctx, besides=order.offer_code, giving_up=order.replaces)
     if order.action == "convert_trial":
         refuse_outside_trial(await ctx.part(Store).read(repository.get_held, ctx.subscriber.id, offer.code), ctx)
+
+
+def cancelled(order: StoredOrder, ctx: Context, reason: str | None = None) -> StoredOrder:
+    """Record that the order is given up; `reason` in the caller's words."""
+    kept = {} if reason is None else {"cancel_reason": reason}
+    return _step(order, OrderState.CANCELLED, "cancelled", ctx, **kept)
 
 
 def _step(order: StoredOrder, to: OrderState, reason: str, ctx: Context, **changes: Any) -> StoredOrder:

@@ -56,6 +56,7 @@ def record_step(
         "state": after,
         "version": seq + 1,
         "partner_ref": order.partner_ref,
+        "together": order.together,
     }
     if order.sandbox:
         told["sandbox"] = True

@@ -22,13 +22,14 @@ from gateway.capabilities.orders.actions import (
 from gateway.capabilities.orders.errors import NumberOnHold, OrderAlreadyOpen, OrderingStopped, PartnerRefTaken
 from gateway.capabilities.orders.moving import record_step
 from gateway.capabilities.orders.repository import StoredOrder
-from gateway.capabilities.orders.schemas import PlaceOrder
+from gateway.capabilities.orders.schemas import PlaceOrder, Remarks
 from gateway.capabilities.orders.states import OrderState
 from gateway.capabilities.orders.tables import orders
 from gateway.capability import Context
 from gateway.errors import MalformedRequest
 from gateway.store.outbox import owe
 
+NO_REMARKS = Remarks()
 CONFIRM_WITHIN = timedelta(minutes=30)
 
 
@@ -38,8 +39,14 @@ class OrderJob(msgspec.Struct):
     order_id: str
 
 
-def take_down(request: PlaceOrder, found: Found, ctx: Context) -> StoredOrder:
-    """Record the order on the unit, with what it owes; or raise one of the errors that `orders.place` declares."""
+def take_down(
+    request: PlaceOrder, found: Found, ctx: Context, *,
+    id: str | None = None, together: str | None = None, remarks: Remarks = NO_REMARKS,
+) -> StoredOrder:  # fmt: skip
+    """Record the order on the unit, with what it owes; or raise one of the errors that `orders.place` declares.
+
+    `id`: the one it is to have; `together`: the first of the orders that are placed as one with it.
+    """
     if found.stopped:
         raise OrderingStopped
     if found.number_held and ctx.principal.kind == "partner":
@@ -54,6 +61,10 @@ def take_down(request: PlaceOrder, found: Found, ctx: Context) -> StoredOrder:
     waits = found.number_held or waits_for_yes(request, offer, ctx)
     state = OrderState.AWAITING_CONFIRMATION if waits else after_yes(request.action)
     order = _new_order(request, offer, state, found.recipient, ctx)
+    order = order._replace(
+        id=id or order.id, together=together,
+        remarks=None if remarks == NO_REMARKS else msgspec.json.encode(remarks).decode(),
+    )  # fmt: skip
     ctx.unit.insert_row(orders, StoredOrder._fields, order)
     _record_placed(ctx, order, "second confirmation" if waits else "nothing to confirm")
     record(ctx, "ordered", [offer.code], impression=request.attribution.impression)

@@ -7,7 +7,20 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, or_, select, tuple_, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+)
 
 from auth.principal import Principal
 from gateway.capabilities.offers import SubscriberFacts
@@ -46,6 +59,9 @@ class StoredOrder(NamedTuple):
     recipient: str | None = None
     sandbox: bool = False
     """Whether it is a made-up subscriber's."""
+    together: str | None = None
+    remarks: str | None = None
+    cancel_reason: str | None = None
 
     @property
     def holder_id(self) -> int:
@@ -96,10 +112,16 @@ def placed(partner_id: str, conditions: Conditions, span: tuple[datetime | None,
 
 def search_placed(
     connection: Connection, partner_id: str, conditions: Conditions, span: tuple[datetime | None, datetime | None],
-    cursor: str | None, limit: int,
+    cursor: str | None, limit: int, *, together: str | None = None, whole: bool = False,
 ) -> list[StoredOrder] | None:  # fmt: skip
-    """Up to `limit` orders a partner placed, newest first, from the one before `cursor`; None: there is no such one."""
-    query = placed(partner_id, conditions, span)
+    """Up to `limit` orders a partner placed, newest first, from the one before `cursor`; None: there is no such one.
+
+    `together`: only that order and those placed with it; `whole`: with an order found by what is its own alone, also
+    those placed with it.
+    """
+    query = _placed_whole(partner_id, conditions, span) if whole else placed(partner_id, conditions, span)
+    if together is not None:
+        query = query.where(_placed_with(together))
     if cursor is not None:
         mine = select(orders.c.created_at).where(orders.c.partner_id == partner_id, orders.c.id == cursor)
         at = connection.scalar(mine)
@@ -107,6 +129,48 @@ def search_placed(
             return None
         query = query.where(tuple_(orders.c.created_at, orders.c.id) < tuple_(at, cursor, types=_CURSOR))
     return [_stored(row) for row in connection.execute(query.limit(limit))]
+
+
+def _placed_whole(
+    partner_id: str, conditions: Conditions, span: tuple[datetime | None, datetime | None]
+) -> Select[Any]:
+    shared = conditions._replace(state=None, offer_code=None, action=None)
+    own = [
+        orders.c[name] == value
+        for name, value in conditions._asdict().items()
+        if value is not None and getattr(shared, name) is None
+    ]
+    if not own:
+        return placed(partner_id, conditions, span)
+    companions = select(orders.c.together).where(
+        orders.c.partner_id == partner_id, orders.c.together.is_not(None), *own
+    )
+    return placed(partner_id, shared, span).where(or_(and_(*own), orders.c.together.in_(companions)))
+
+
+def _placed_with(order_id: str) -> ColumnElement[bool]:
+    return or_(orders.c.id == order_id, orders.c.together == order_id)
+
+
+def as_it_stood(connection: Connection, order_id: str, version: int, at: datetime) -> list[StoredOrder]:
+    """An order at one of its versions, in its place among those it was placed together with, as they were at that time."""
+    found = [_stored(row) for row in connection.execute(select(orders).where(_placed_with_any(order_id)))]
+    steps = order_transitions.c
+    taken = select(steps.order_id, steps.seq, steps.to_state, steps.at).where(
+        steps.order_id.in_([order.id for order in found]),
+        or_(and_(steps.order_id == order_id, steps.seq < version), and_(steps.order_id != order_id, steps.at <= at)),
+    )
+    latest = {row.order_id: row for row in connection.execute(taken.order_by(steps.seq))}
+    return [
+        order._replace(state=OrderState(step.to_state), transitions=step.seq + 1, updated_at=step.at)
+        for order in sorted(found, key=lambda order: order.subscriber_seq)
+        if (step := latest.get(order.id)) is not None
+    ]
+
+
+def _placed_with_any(order_id: str) -> ColumnElement[bool]:
+    with_it = select(orders.c.together).where(orders.c.id == order_id)
+    return or_(orders.c.id == order_id, orders.c.together.in_(with_it))
 
 
 _CURSOR = (orders.c.created_at.type, orders.c.id.type)
@@ -121,7 +185,7 @@ def find_placed(
         query = query.where(orders.c.id == order_id)
     if partner_ref is not None:
         query = query.where(orders.c.partner_ref == partner_ref)
-    row = connection.execute(query.order_by(orders.c.created_at.desc()).limit(1)).one_or_none()
+    row = connection.execute(query.order_by(orders.c.created_at.desc(), orders.c.id).limit(1)).one_or_none()
     return None if row is None else _stored(row)
 
 
@@ -153,7 +217,7 @@ def used_refs(connection: Connection, partner_id: str, refs: Collection[str]) ->
     return {row.partner_ref: row.id for row in rows}
 
 
-_USED_REFS = select(orders.c.partner_ref, orders.c.id).where(
+_USED_REFS = select(orders.c.partner_ref, func.coalesce(orders.c.together, orders.c.id).label("id")).where(
     orders.c.partner_id == bindparam("partner"), orders.c.partner_ref.in_(texts("refs")), ref_counts
 )
 
@@ -172,10 +236,16 @@ def list_cancellable(connection: Connection, subscriber_id: int) -> list[StoredO
 
 
 def list_visible(
-    connection: Connection, principal: Principal, subscriber_id: int, state: str | None, cursor: str | None, limit: int
-) -> list[StoredOrder]:
-    """Up to `limit` orders, newest first, from the one before `cursor`. Ids are sortable by time."""
+    connection: Connection, principal: Principal, subscriber_id: int, state: str | None, cursor: str | None, limit: int,
+    *, together: str | None = None,
+) -> list[StoredOrder]:  # fmt: skip
+    """Up to `limit` orders, newest first, from the one before `cursor`. Ids are sortable by time.
+
+    `together`: only that order and those placed with it.
+    """
     query = visible_to(principal, subscriber_id)
+    if together is not None:
+        query = query.where(_placed_with(together))
     if state is not None:
         query = query.where(orders.c.state == state)
     if cursor is not None:
@@ -301,6 +371,16 @@ def list_held(connection: Connection, subscriber_id: int, cursor: str | None, li
     if cursor is not None:
         query = query.where(subscriptions.c.id > cursor)
     return [Held(*row) for row in connection.execute(query.order_by(subscriptions.c.id).limit(limit))]
+
+
+def get_subscription(connection: Connection, subscriber_id: int, subscription_id: str) -> Held | None:
+    """One subscription in force of the subscriber, by its id; None if there is none."""
+    query = select(*_HELD_COLUMNS).where(
+        subscriptions.c.id == subscription_id, subscriptions.c.subscriber_id == subscriber_id,
+        subscriptions.c.ended_at.is_(None),
+    )  # fmt: skip
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Held(*row)
 
 
 def get_held(connection: Connection, subscriber_id: int, offer_code: str) -> Held | None:

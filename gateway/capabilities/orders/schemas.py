@@ -12,8 +12,7 @@ Action = Literal["subscribe", "unsubscribe", "change", "gift", "start_trial", "c
 OrderId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="Id of an order.")]
 Code = Annotated[str, Meta(min_length=1, max_length=60, description="Code of a product offering.")]
 Text100 = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
-
-
+Text1000 = Annotated[str, Meta(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$")]
 Moment = Annotated[datetime, Meta(tz=True)]
 State = Literal[
     "acknowledged", "awaiting_confirmation", "awaiting_recipient", "accepted", "booked", "provisioning", "unknown",
@@ -30,6 +29,14 @@ class Attribution(Struct, frozen=True, omit_defaults=True):
     )
     campaign: Annotated[Text100 | None, Meta(description="Campaign code.")] = None
     referrer: Annotated[Text100 | None, Meta(description="Who or what sent the subscriber here.")] = None
+
+
+class Remarks(Struct, frozen=True, omit_defaults=True):
+    """What its caller wants to find with an order again. Nothing is done with it."""
+
+    item: Annotated[Text100 | None, Meta(description="The caller's name for it among those placed together.")] = None
+    description: Annotated[Text1000 | None, Meta(description="What the order is.")] = None
+    note: Annotated[Text1000 | None, Meta(description="What people should know.")] = None
 
 
 class PlaceOrder(Struct, frozen=True):
@@ -55,10 +62,14 @@ class OrderRef(Struct, frozen=True):
     id: OrderId
 
 
+Together = Annotated[OrderId | None, Meta(description="Only this order and those placed together with it.")]
+
+
 class ListOrders(Struct, frozen=True):
     """Page through the subject's orders, newest first."""
 
     state: Annotated[State | None, Meta(description="Only orders in this state.")] = None
+    together: Together = None
     cursor: Annotated[OrderId | None, Meta(description="`next` of the page before.")] = None
     limit: Annotated[int, Meta(ge=1, le=100, description="Orders on one page.")] = 20
 
@@ -78,6 +89,10 @@ class SearchOrders(Struct, frozen=True):
     action: Annotated[Action | None, Meta(description="Only orders of this action.")] = None
     user: Annotated[User | None, Meta(description="Only orders for this user of yours.")] = None
     partner_ref: Annotated[Text100 | None, Meta(description="Only orders under this number of yours.")] = None
+    together: Together = None
+    whole: Annotated[
+        bool, Meta(description="With an order that meets state, offer and action, also those placed together with it.")
+    ] = False
     created_from: Annotated[Moment | None, Meta(description="Placed at this moment or later.")] = None
     created_to: Annotated[Moment | None, Meta(description="Placed before this moment.")] = None
     cursor: Annotated[OrderId | None, Meta(description="`next` of the page before.")] = None
@@ -123,6 +138,11 @@ class Order(Struct, frozen=True):
     """The offer that a change gives up."""
     recipient: str | None = None
     """The number a gift goes to, masked. It does not say that this is a subscriber."""
+    together: str | None = None
+    """The first of the orders that were placed together with this one; null where it was placed alone."""
+    remarks: Remarks = Remarks()
+    cancel_reason: str | None = None
+    """Why it was cancelled, in the caller's words."""
     version: int = 1
     """Grows with every step; over HTTP also the ETag, to be sent as If-Match with what changes the order."""
     sandbox: bool = False

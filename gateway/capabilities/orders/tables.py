@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     false,
     literal_column,
+    or_,
 )
 
 from gateway.capabilities.orders.states import ENDED_WITHOUT_EFFECT, OPEN_STATES
@@ -50,6 +51,10 @@ orders = Table(
     Column("recipient", String(20)),
     # Of a made-up subscriber: it goes to the sandbox back end, and into no books.
     Column("sandbox", Boolean, nullable=False, server_default=false()),
+    # The first of the orders that were placed together with this one (which may be itself); null: it was placed alone.
+    Column("together", String(36)),
+    Column("remarks", Text),
+    Column("cancel_reason", String(200)),
     UniqueConstraint("subscriber_id", "subscriber_seq"),
 )
 is_open = orders.c.state.in_([literal_column(f"'{state}'") for state in OPEN_STATES])
@@ -63,10 +68,13 @@ ref_counts = and_(
     orders.c.state.not_in([literal_column(f"'{state}'") for state in ENDED_WITHOUT_EFFECT]),
 )
 """A partner's own number is used up by the order it names, unless that ended without effect."""
-Index(
+_names_its_ref = and_(ref_counts, or_(orders.c.together.is_(None), orders.c.together == orders.c.id))
+Index(  # orders placed together have one number among them
     "uq_orders_partner_ref", orders.c.partner_id, orders.c.partner_ref,
-    unique=True, sqlite_where=ref_counts, postgresql_where=ref_counts,
+    unique=True, sqlite_where=_names_its_ref, postgresql_where=_names_its_ref,
 )  # fmt: skip
+_is_together = orders.c.together.is_not(None)
+Index("ix_orders_together", orders.c.together, sqlite_where=_is_together, postgresql_where=_is_together)
 by_partner = orders.c.partner_id.is_not(None)
 for _name, _columns in {
     "ix_orders_partner_ref": (orders.c.partner_ref, orders.c.created_at, orders.c.id),

@@ -9,7 +9,7 @@ import msgspec
 from auth.principal import partner_of
 from gateway.capabilities.offers import LiveCatalog
 from gateway.capabilities.orders.repository import Held, StoredOrder
-from gateway.capabilities.orders.schemas import Attribution, Gift, Order, Subscription, Transition
+from gateway.capabilities.orders.schemas import Attribution, Gift, Order, Remarks, Subscription, Transition
 from gateway.capabilities.orders.states import OrderState
 from gateway.capability import Context
 
@@ -41,6 +41,9 @@ def told(
         attribution=msgspec.json.decode(order.attribution, type=Attribution),
         replaces=order.replaces,
         recipient=order.recipient,
+        together=order.together,
+        remarks=Remarks() if order.remarks is None else msgspec.json.decode(order.remarks, type=Remarks),
+        cancel_reason=order.cancel_reason,
         version=order.transitions,
         sandbox=order.sandbox,
         history=[*history],

@@ -335,24 +335,27 @@ class WebhookDispatcher:
 
     async def _attempt(self, endpoint: _Endpoint, delivery: Delivery) -> None:
         self._made += 1
-        reply: Reply | None = None
+        gives_way, reply = False, None
         try:
-            if not await self._gives_way(endpoint, delivery):
-                reply = await self._posted(endpoint, delivery)
+            gives_way = await self._gives_way(endpoint, delivery)
+            reply = None if gives_way else await self._posted(endpoint, delivery)
         except Exception as error:  # noqa: BLE001 - one event that cannot be rendered must not hold up the others
             _log.exception("attempt failed", endpoint=endpoint.stored.id, event_id=delivery.event.id)
             reply = Reply(None, error=f"internal: {type(error).__name__}")
         finally:
             endpoint.sending -= 1
         if not endpoint.is_forgotten:
-            if reply is not None:
+            if not gives_way:
                 self._conclude(endpoint, delivery, reply)
             self._send_to(endpoint)
 
-    async def _posted(self, endpoint: _Endpoint, delivery: Delivery) -> Reply:
+    async def _posted(self, endpoint: _Endpoint, delivery: Delivery) -> Reply | None:
+        """What came of it; None: the endpoint's format does not tell of the event."""
         event = delivery.event
-        body, path = await endpoint.render(event)
-        address = address_below(endpoint.stored.url, path)
+        rendered = await endpoint.render(event)
+        if rendered is None:
+            return None
+        body, address = rendered.body, address_below(endpoint.stored.url, rendered.path)
         reply = await self._post.post(address, body, self._headers(endpoint, event.id, body))
         if reply.taken and await self._faults.doubles(endpoint.stored.partner_id, event.type):
             await self._post.post(address, body, self._headers(endpoint, event.id, body))
@@ -388,8 +391,12 @@ class WebhookDispatcher:
 
     # What came of it
 
-    def _conclude(self, endpoint: _Endpoint, delivery: Delivery, reply: Reply) -> None:
+    def _conclude(self, endpoint: _Endpoint, delivery: Delivery, reply: Reply | None) -> None:
         now = self._clock()
+        if reply is None:  # the endpoint's format does not tell of it
+            endpoint.queue.settle(delivery)
+            self._record(endpoint, delivery, "delivered", None)
+            return
         delivery.attempts += 1
         if reply.taken:
             _DELIVERED.inc()

@@ -18,8 +18,8 @@ class Rendered(NamedTuple):
     """Where it goes below the endpoint's address, with a slash before it; empty: to the address itself."""
 
 
-Render = Callable[[StoredEvent], Awaitable[Rendered]]
-"""An event as a delivery: the same one at every attempt, for a receiver may keep what it got first."""
+Render = Callable[[StoredEvent], Awaitable[Rendered | None]]
+"""An event as a delivery: the same one at every attempt, for a receiver may keep what it got first. None: it is not told."""
 
 
 class Formats:

@@ -100,7 +100,10 @@ async def test_orders_are_cancelled_by_a_cancel_product_order(small: Client) -> 
     cancelled = await small("POST", f"{BASE}/cancelProductOrder", body, **mine)
     assert (cancelled.status, cancelled.body["state"]) == (201, "done")
     followed = (await small("GET", path, **mine)).body
-    assert followed["state"] == "cancelled" and followed["cancellationDate"] and followed["cancellationReason"]
+    assert followed["state"] == "cancelled" and followed["cancellationDate"]
+    assert followed["cancellationReason"] == cancelled.body["cancellationReason"] == "changed my mind"
+    again = await small("POST", f"{BASE}/cancelProductOrder", {**body, "cancellationReason": "once more"}, **mine)
+    assert again.body == cancelled.body
     unknown = {"productOrder": {"id": "00000000-0000-0000-0000-000000000000"}}
     assert (await small("POST", f"{BASE}/cancelProductOrder", unknown, **mine)).status == 400
 
@@ -167,7 +170,7 @@ async def test_what_is_not_offered_is_refused_and_nothing_is_ordered(small: Clie
     item = order()["productOrderItem"][0]
     wrong: list[Any] = [
         b"", b"{", b"[]", b"\xff", {}, {"productOrderItem": []}, {"productOrderItem": [{}]}, {"productOrderItem": [{"id": "1"}]},
-        order(productOrderItem=[item, item]), order(productOrderItem=[{**item, "quantity": 2}]),
+        order(productOrderItem=[item, item]), order(productOrderItem=[item, {**item, "id": "02"}]), order("modify"), order(productOrderItem=[{"id": "1", "action": "delete", "product": {}}]), order(productOrderItem=[{**item, "quantity": 2}]),
         order(productOrderItem=[{**item, "productOrderItem": [item]}]), order(productOrderItem=[{"id": "1", "action": "add"}]),
         order("noChange"), order(requestedStartDate="2027-01-01T00:00:00Z"), order(payment=[{"id": "p"}]),
         order(externalId="a\x00b"), order(externalId="x" * 101), order(offering="TM-NOTHING-1"), order(offering="\x00"),

@@ -430,7 +430,7 @@ async def test_an_event_that_cannot_be_rendered_holds_up_nobody(world: World, mo
     (endpoint,) = world.platform.webhooks._held.values()
     render = endpoint.render
 
-    async def breaks(event: Any) -> Rendered:
+    async def breaks(event: Any) -> Rendered | None:
         if event.type == "order.strange":
             raise KeyError("state")
         return await render(event)
