@@ -79,6 +79,10 @@ class Operation:
     """Query parameters with a meaning of their own, which are no filters."""
     for_partner: Operation | None = None
     """What a partner's server gets instead, where a capability of its own says more."""
+    plain: tuple[Callable[[Asked], bool], Operation] | None = None
+    """Which requests are plain ones, and the operation of a simpler capability that serves those."""
+    absent: type[GatewayError] = NotFound
+    """What a `MEMBER` that is not there is refused with."""
     whose: tuple[str, Callable[[Asked], Mapping[str, Any]]] | None = None
     """For a partner that names no user: the capability, and its request, whose answer tells the `user`."""
 
@@ -102,13 +106,13 @@ class Standard:
     """Whether attributes can be selected and filtered by in the query (TMF630)."""
 
 
-def member(id: str, resources: Iterable[Any]) -> Any:
+def member(id: str, resources: Iterable[Any], absent: type[GatewayError]) -> Any:
     """The resource of that id.
 
     Raises:
-        NotFound: there is none.
+        GatewayError: there is none; of the type `absent`.
     """
     for resource in resources:
         if resource.id == id:
             return resource
-    raise NotFound
+    raise absent

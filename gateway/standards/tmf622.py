@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.capabilities.orders import OrderNotFound
 from gateway.capabilities.orders.schemas import Code, Order, OrderId, OrderPage, Text100, Text1000
 from gateway.capabilities.orders.states import OrderState
 from gateway.errors import MalformedRequest
@@ -59,6 +60,8 @@ _ITEM_ACTIONS = {
     "convert_trial": "modify", "renew": "modify", "book": "add",
 }  # fmt: skip
 _IMPRESSION = "impression"
+_ONLY_ITEM = "1"
+"""Id of the item of a product order that has one."""
 """Name of the characteristic that tells which recommendation led to an item."""
 _PARTY = frozenset({tmf.PARTY})
 _REQUIRED = frozenset({"productOrderItem", "productOrder"})
@@ -228,6 +231,30 @@ def product_order(orders: Sequence[Order], asked: Asked) -> ProductOrder:
         product_order_item=[_item(order, number, asked) for number, order in enumerate(orders, 1)],
         related_party=tmf.customer(first.user or asked.user),
     )
+
+
+def is_plain(asked: Asked) -> bool:
+    """Whether the product order says no more than an order over any other surface: one item, and nothing remarked.
+
+    It is then placed in the same way, so that one idempotency key names one order wherever it comes in.
+    """
+    given: GivenOrder = asked.body
+    first, *others = given.product_order_item
+    remarked = given.description is not None or given.note or first.id != _ONLY_ITEM
+    return not (others or remarked) and (first.product is None or first.product.id is None)
+
+
+def placing_one(asked: Asked) -> dict[str, Any]:
+    """A plain product order as an order."""
+    asking = placing(asked)
+    item = asking["items"][0]
+    told = {name: item[name] for name in ("action", "offer", "replaces", "attribution")}
+    return {**told, "partner_ref": asking["partner_ref"]}
+
+
+def placed_one(order: Order, asked: Asked) -> ProductOrder:
+    """What was placed alone."""
+    return product_order([order], asked)
 
 
 def placed(page: OrderPage, asked: Asked) -> ProductOrder:
@@ -468,7 +495,9 @@ def _listing(path: str, resource: type[Struct], many: Any, own: Any, placed: Any
 
 def _reading(path: str, resource: type[Struct], many: Any) -> Operation:
     """One of those that a list has."""
-    told: dict[str, Any] = {"shape": Shape.MEMBER, "resource": resource, "required": _REQUIRED}
+    told: dict[str, Any] = {
+        "shape": Shape.MEMBER, "resource": resource, "required": _REQUIRED, "absent": OrderNotFound,
+    }  # fmt: skip
     for_partner = Operation("GET", path, "orders.search", many, _by_id, **told)
     return Operation("GET", path, "orders.list", many, _by_id, for_partner=for_partner, **told)
 
@@ -481,7 +510,7 @@ TMF622 = Standard(
         _reading("/productOrder/{id}", ProductOrder, product_orders),
         Operation(
             "POST", "/productOrder", "orders.place_together", placed, placing, body=GivenOrder, status=201,
-            user=placing_user,
+            user=placing_user, plain=(is_plain, Operation("POST", "/productOrder", "orders.place", placed_one, placing_one, status=201)),
         ),
         _listing("/cancelProductOrder", CancelProductOrder, cancellations, tmf.greatest_page, _cancelled_of_user),
         _reading("/cancelProductOrder/{id}", CancelProductOrder, cancellations),

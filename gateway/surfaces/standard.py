@@ -84,6 +84,8 @@ class StandardServer:
         if principal.kind == "partner" and operation.for_partner is not None:
             operation = operation.for_partner
         asked = self._asked(operation, request, path)
+        if operation.plain is not None and operation.plain[0](asked):
+            operation = operation.plain[1]
         if principal.kind == "partner" and operation.whose is not None and asked.user is None:
             capability, fields = operation.whose
             told = await self._invoke(self._call(capability, principal, asked, request, fields(asked)))
@@ -95,7 +97,7 @@ class StandardServer:
             return self._list(operation, request, [msgspec.to_builtins(one) for one in found], is_whole, wanted)
         if operation.shape is Shape.MEMBER:
             found, _ = await self._collect(operation, principal, asked, request)
-            return self._one(operation, request, member(path["id"], found), wanted)
+            return self._one(operation, request, member(path["id"], found, operation.absent), wanted)
         answer = await self._invoke(
             self._call(operation.capability, principal, asked, request, operation.request(asked))
         )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
 import aiohttp
 import pytest
 from playwright.async_api import Route, expect
@@ -70,3 +75,30 @@ async def test_a_description_that_does_not_load_can_be_asked_for_again(portal: P
     await portal.page.unroute("**/openapi.json")
     await portal.page.get_by_role("button", name="重试").click()
     await expect(portal.page.locator("details.operation").first).to_be_visible()
+
+
+RUNNERS = {
+    "curl": ("call.sh", "sh"),
+    "Python": ("call.py", sys.executable),
+    "JavaScript": ("call.mjs", "node"),
+    "Java": ("Call.java", "java"),
+    "PHP": ("call.php", "php"),
+}
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+async def test_the_code_to_copy_runs_and_gets_the_answer(portal: Portal, language: str, tmp_path: Path) -> None:
+    name, runner = RUNNERS[language]
+    if shutil.which(runner) is None or (language == "Java" and shutil.which("javac") is None):
+        pytest.skip(f"no {runner} with a compiler here")
+    await portal.page.goto(f"{portal.url}/docs?lang=en#sessions.open")
+    operation = portal.page.locator("[id='sessions.open']")
+    await operation.get_by_label("Request body (JSON)").fill('{"client_id": "it\'s \\"nobody\\""}')
+    await operation.get_by_label("Language").select_option(language)
+    code = await operation.locator("form pre").first.inner_text()
+    (tmp_path / name).write_text(code)
+    process = await asyncio.create_subprocess_exec(
+        runner, str(tmp_path / name), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    printed, complaint = await asyncio.wait_for(process.communicate(), 60)
+    assert b"origin-refused" in printed or b"malformed-request" in printed, (printed, complaint)

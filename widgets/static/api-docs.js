@@ -1,5 +1,6 @@
 // The API documentation page, drawn from /openapi.json: every operation with its types, errors, an example and a way to try it.
 
+import { SAMPLES } from "./code-samples.js";
 import { make } from "./look.js";
 import { newKey } from "./session.js";
 import { fieldTable, resolve, rowsTable, sample } from "./schema-view.js";
@@ -10,7 +11,7 @@ const TEXTS = {
     name: "名称", type: "类型", meaning: "说明", required: "必填", or: " 或 ", anything: "任意", characters: " 字符", items: " 项",
     listOf: (type) => `${type} 列表`, mapOf: (type) => `${type} 映射`, byDefault: (value) => `默认 ${value}`,
     parameters: "参数", body: "请求内容", answer: "应答", errors: "错误", status: "状态码", code: "错误码", words: "含义", example: "应答示例",
-    scope: (scope) => `权限 ${scope}`, isPublic: "无需凭证", tryIt: "试一试", send: "发送请求", sending: "正在发送…", curl: "命令行", copy: "复制",
+    scope: (scope) => `权限 ${scope}`, isPublic: "无需凭证", tryIt: "试一试", send: "发送请求", sending: "正在发送…", sample: "代码示例", language: "语言", copy: "复制",
     copied: "已复制", notCopied: "请手动复制", bodyOf: "请求内容（JSON）", badJson: "请求内容不是合法的 JSON", noAnswer: "没有收到应答，请检查网络",
     answered: (status, ms) => `应答 ${status}，用时 ${ms} 毫秒`, result: "应答内容", cannotLoad: "接口描述加载失败", retry: "重试", missing: (name) => `请填写 ${name}`,
     opened: "会话已打开，令牌已填入", handedOver: "已填入合作方页面的令牌", refused: (words) => `会话未能打开：${words}`, operations: (count) => `${count} 个接口`,
@@ -19,7 +20,7 @@ const TEXTS = {
     name: "Name", type: "Type", meaning: "Meaning", required: "required", or: " or ", anything: "any", characters: " characters", items: " items",
     listOf: (type) => `list of ${type}`, mapOf: (type) => `map of ${type}`, byDefault: (value) => `default ${value}`,
     parameters: "Parameters", body: "Request body", answer: "Answer", errors: "Errors", status: "Status", code: "Code", words: "Meaning", example: "Example answer",
-    scope: (scope) => `scope ${scope}`, isPublic: "no credentials", tryIt: "Try it", send: "Send", sending: "Sending…", curl: "Command line", copy: "Copy",
+    scope: (scope) => `scope ${scope}`, isPublic: "no credentials", tryIt: "Try it", send: "Send", sending: "Sending…", sample: "Code", language: "Language", copy: "Copy",
     copied: "Copied", notCopied: "Please copy by hand", bodyOf: "Request body (JSON)", badJson: "The body is not valid JSON", noAnswer: "No answer came; check the network",
     answered: (status, ms) => `Answer ${status} after ${ms} ms`, result: "Answer", cannotLoad: "The description could not be loaded", retry: "Try again", missing: (name) => `Fill in ${name}`,
     opened: "The session is open and its token filled in", handedOver: "The token of the partners' page is filled in", refused: (words) => `The session was not opened: ${words}`, operations: (count) => `${count} operations`,
@@ -29,6 +30,7 @@ const TEXTS = {
 const locale = languageOf(document.documentElement.lang);
 const texts = TEXTS[locale];
 const token = document.getElementById("token");
+let chosenLanguage = "curl";
 
 /** The operations of a document by tag, in the document's order. */
 function byTag(api) {
@@ -112,17 +114,26 @@ function tryView(operation, body, api) {
   const status = make("p", { role: "status" });
   const result = make("div");
   const command = make("code");
+  const language = make("select", { id: `${id}-language` }, ...Object.keys(SAMPLES).map((name) => make("option", { value: name }, name)));
+  language.value = chosenLanguage;
   const copy = make("button", { type: "button" }, texts.copy);
   const form = make("form", { novalidate: true },
     make("div", { class: "fields" },
       ...fields.map(({ one, input }) => make("div", {}, make("label", { for: input.id }, one.name, one.required ? make("span", { class: "required" }, texts.required) : null), input))),
     bodyInput ? make("div", {}, make("label", { for: bodyInput.id }, texts.bodyOf), bodyInput) : null,
-    make("div", { class: "row" }, make("button", { type: "submit", class: "primary" }, texts.send), copy),
-    make("pre", { tabindex: "0", role: "group", "aria-label": texts.curl }, command), status, result);
+    make("div", { class: "row" },
+      make("button", { type: "submit", class: "primary" }, texts.send),
+      make("div", {}, make("label", { for: language.id }, texts.language), language),
+      copy),
+    make("pre", { tabindex: "0", role: "group", "aria-label": texts.sample }, command), status, result);
 
   const show = () => {
-    command.textContent = curl(requestOf(operation, fields, bodyInput));
+    command.textContent = SAMPLES[language.value](requestOf(operation, fields, bodyInput));
   };
+  language.addEventListener("change", () => {
+    chosenLanguage = language.value; // the next operation is shown in it, too
+    show();
+  });
   form.addEventListener("input", show);
   token.addEventListener("input", show);
   show();
@@ -181,14 +192,6 @@ function requestOf(operation, fields, bodyInput) {
   if (bodyInput) headers["Content-Type"] = "application/json";
   const url = location.origin + path + (query.size ? `?${query}` : "");
   return { method: operation.method, url, headers, body: bodyInput ? bodyInput.value || "{}" : undefined };
-}
-
-const quoted = (words) => `'${words.replaceAll("'", "'\\''")}'`;
-
-function curl({ method, url, headers, body }) {
-  const lines = [`curl -X ${method} ${quoted(url)}`, ...Object.entries(headers).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`)];
-  if (body !== undefined) lines.push(`-d ${quoted(body.replace(/\s*\n\s*/g, " "))}`);
-  return lines.join(" \\\n  ");
 }
 
 async function send({ method, url, headers, body }, status, result) {
