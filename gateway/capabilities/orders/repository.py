@@ -179,13 +179,17 @@ _CURSOR = (orders.c.created_at.type, orders.c.id.type)
 def find_placed(
     connection: Connection, partner_id: str, order_id: str | None, partner_ref: str | None
 ) -> StoredOrder | None:
-    """The order a partner placed, by id or by its own number: the newest one where several had it in turn."""
+    """The order a partner placed, by id or by its own number: the newest one where several had it in turn.
+
+    Of orders that were placed together it is the first.
+    """
     query = select(orders).where(orders.c.partner_id == partner_id)
     if order_id is not None:
         query = query.where(orders.c.id == order_id)
     if partner_ref is not None:
         query = query.where(orders.c.partner_ref == partner_ref)
-    row = connection.execute(query.order_by(orders.c.created_at.desc(), orders.c.id).limit(1)).one_or_none()
+    newest = (orders.c.created_at.desc(), func.coalesce(orders.c.together, orders.c.id).desc(), orders.c.id)
+    row = connection.execute(query.order_by(*newest).limit(1)).one_or_none()
     return None if row is None else _stored(row)
 
 
