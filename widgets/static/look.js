@@ -18,7 +18,7 @@ export function make(tag, { on = {}, ...attributes } = {}, ...children) {
 
 /** Move the focus to something that is not a control. */
 export function focusOn(element) {
-  if (!element.matches("button, input, a")) element.tabIndex = -1;
+  if (!element.matches("button, input, a, [tabindex]")) element.tabIndex = -1;
   element.focus();
 }
 

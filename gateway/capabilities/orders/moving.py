@@ -49,15 +49,16 @@ def record_step(
     """Write transition `seq` (from 0) of an order, and tell of it."""
     step = (order.id, seq, before, after, actor, channel, reason, now)
     unit.insert_row(order_transitions, _COLUMNS, step)
-    told = {
+    told: dict[str, Any] = {
         "order": order.id,
         "offer": order.offer_code,
         "action": order.action,
         "state": after,
         "version": seq + 1,
         "partner_ref": order.partner_ref,
-        "together": order.together,
     }
+    if order.together is not None:
+        told["together"] = order.together
     if order.sandbox:
         told["sandbox"] = True
     emit(
