@@ -60,11 +60,9 @@ def take_down(
     refuse_impossible(request, offer, found, ctx)
     waits = found.number_held or waits_for_yes(request, offer, ctx)
     state = OrderState.AWAITING_CONFIRMATION if waits else after_yes(request.action)
-    order = _new_order(request, offer, state, found.recipient, ctx)
-    order = order._replace(
-        id=id or order.id, together=together,
-        remarks=None if remarks == NO_REMARKS else msgspec.json.encode(remarks).decode(),
-    )  # fmt: skip
+    order = _new_order(
+        request, offer, state, found.recipient, ctx, id=id or ctx.ids(), together=together, remarks=remarks
+    )
     ctx.unit.insert_row(orders, StoredOrder._fields, order)
     _record_placed(ctx, order, "second confirmation" if waits else "nothing to confirm")
     record(ctx, "ordered", [offer.code], impression=request.attribution.impression)
@@ -112,12 +110,13 @@ def _record_placed(ctx: Context, order: StoredOrder, reason: str) -> None:
 
 
 def _new_order(
-    request: PlaceOrder, offer: Offer, state: OrderState, recipient: Recipient | None, ctx: Context
-) -> StoredOrder:
+    request: PlaceOrder, offer: Offer, state: OrderState, recipient: Recipient | None, ctx: Context, *,
+    id: str, together: str | None, remarks: Remarks,
+) -> StoredOrder:  # fmt: skip
     subject = ctx.subscriber
     by_partner = ctx.principal.kind == "partner"
     return StoredOrder(
-        id=ctx.ids(),
+        id=id,
         subscriber_id=subject.id,
         subscriber_seq=subject.order_count + 1,
         account=subject.identity.account,
@@ -138,4 +137,6 @@ def _new_order(
         recipient_id=None if recipient is None else recipient.subscriber_id,
         recipient=None if recipient is None else recipient.phone,
         sandbox=subject.identity.sandbox is not None,
+        together=together,
+        remarks=None if remarks == NO_REMARKS else msgspec.json.encode(remarks).decode(),
     )
