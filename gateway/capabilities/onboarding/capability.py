@@ -155,6 +155,8 @@ async def approve(request: Approve, ctx: Context) -> Application:
     known = ctx.part(Partners)
     known.forget(row.client_id)
     if await known.get(row.client_id) is not None:
+        # The partner may have come from this very application, approved by somebody else since it was read.
+        await _pending(request.id, ctx)
         raise ClientIdTaken
     granted = asked.scopes if request.scopes is None else request.scopes
     limits = {"per_second": request.per_second, "per_day": request.per_day}
