@@ -250,7 +250,10 @@ def _customer(user: str) -> dict[str, str]:
     return {"id": user, "role": "customer", "@referredType": "Individual"}
 
 
-_STATES = {"pending": "awaiting_confirmation", "inProgress": "accepted", "cancelled": "cancelled"}
+_STATES = {
+    "pending": "awaiting_confirmation", "inProgress": "accepted", "cancelled": "cancelled", "completed": "completed",
+    "failed": "failed",
+}  # fmt: skip
 
 
 # `tuila call …` with the interpreter kept: a line of arguments in, exit code, output and complaint out.

@@ -69,7 +69,7 @@ class Stage:
     def principal(self, ask: Ask) -> Principal:
         """The speaker as the gateway sees them."""
         if ask.speaker == "partner":
-            return Principal("partner", PARTNER, frozenset(SCOPES), partner_id=PARTNER)
+            return Principal("partner", PARTNER, frozenset([*SCOPES, "partner:self"]), partner_id=PARTNER)
         if ask.speaker == "session":
             return Principal("session", ask.account, SESSION_SCOPES, account=ask.account)
         return ANONYMOUS
@@ -91,10 +91,11 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(world: World) -> AsyncIterator[Stage]:
-    """The world's gateway, served on a free port."""
+async def staged(world: World, mode: str = "live") -> AsyncIterator[Stage]:
+    """The world's gateway, served on a free port; the partner is of that mode."""
     credentials = await world.call(
-        OPERATOR, "partners.create", id=PARTNER, name="Shop", scopes=SCOPES, per_second=100_000, per_day=1_000_000
-    )
+        OPERATOR, "partners.create", id=PARTNER, name="Shop", scopes=SCOPES, mode=mode, per_second=100_000,
+        per_day=1_000_000,
+    )  # fmt: skip
     async with serving(create_app(world.platform), listen("127.0.0.1", 0)) as url, aiohttp.ClientSession() as http:
         yield Stage(world, url, http, credentials.client_secret)
