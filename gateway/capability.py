@@ -116,6 +116,11 @@ class Context:
 Function = Callable[[Any, Context], Awaitable[Any]]
 
 
+def _one(request: Any) -> int:
+    """That a call is no more than itself."""
+    return 1
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
     """One declared capability."""
@@ -136,6 +141,8 @@ class Capability:
     examples: tuple[msgspec.Struct, ...]
     shows_secret: bool = False
     """Whether its answer holds a secret, which is then kept nowhere: not under an idempotency key either."""
+    parts: Callable[[Any], int] = _one
+    """How many calls of a quota per day a request counts as; not below 1."""
 
     @property
     def writes(self) -> bool:
@@ -179,12 +186,14 @@ class CapabilitySet:
         own_voice: bool = False,
         partner_only: bool = False,
         shows_secret: bool = False,
+        parts: Callable[[Any], int] = _one,
     ) -> Callable[[Function], Function]:
         """Declare the decorated `async def verb(request, ctx)` under `<set>.<verb>`.
 
         `scope` "public" opens it to anybody; `consent` names a purpose the subject must not have refused;
         `own_voice` keeps it for the subscriber in person (a partner cannot say yes for somebody); `partner_only` for a
-        partner's server on its own business; the answer of one that `shows_secret` is not kept for repetition.
+        partner's server on its own business; the answer of one that `shows_secret` is not kept for repetition; a
+        request counts in a quota per day as so many calls as it has `parts`.
 
         Raises:
             TypeError: the annotations do not say what goes in and comes out, or a title lacks a language.
@@ -208,7 +217,7 @@ class CapabilitySet:
             self._capabilities[name] = Capability(
                 name, function, request, answer, need, method, path, title,
                 summary, description.strip(), tuple(errors), tuple(examples),
-                shows_secret,
+                shows_secret, parts,
             )  # fmt: skip
             return function
 

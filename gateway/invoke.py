@@ -76,8 +76,10 @@ class Call:
 class Quota(Protocol):
     """Counts calls against what the principal may make."""
 
-    async def take(self, principal: Principal, now: datetime, *, is_part: bool = False) -> Sequence[Window]:
-        """The windows the call was counted in. If the last one is over, so is the quota."""
+    async def take(
+        self, principal: Principal, now: datetime, *, is_part: bool = False, calls: int = 1
+    ) -> Sequence[Window]:
+        """The windows the call was counted in, as so many. If the last one is over, so is the quota."""
 
 
 class Sandboxes(Protocol):
@@ -127,6 +129,7 @@ class Invoker:
             await self._authorise(capability, call, context)
             await self._take_quota(call, context)
             request = _decode(capability, call.payload)
+            await self._take_parts(capability.parts(request), call, context)
             if call.expected is not None and not capability.checks_version:
                 raise MalformedRequest({"zh": "这个请求不支持 If-Match", "en": "this call takes no If-Match"})
             key = self._key(capability, call, context.account)
@@ -177,6 +180,16 @@ class Invoker:
         windows = call.windows = await self._quota.take(context.principal, context.now, is_part=call.is_part)
         if windows and windows[-1].is_over:
             raise TooManyRequests(retry_after=windows[-1].resets_in)
+
+    async def _take_parts(self, parts: int, call: Call, context: Context) -> None:
+        """Count the other parts of a call that is several in one; it was counted as the first of them."""
+        if parts < 2:
+            return
+        windows = await self._quota.take(context.principal, context.now, is_part=True, calls=parts - 1)
+        if windows:
+            call.windows = (*call.windows[:-1], *windows)
+            if windows[-1].is_over:
+                raise TooManyRequests(retry_after=windows[-1].resets_in)
 
     def _key(self, capability: Capability, call: Call, account: str | None) -> Key | None:
         if call.idempotency_key is None or not capability.keeps_answers:

@@ -49,34 +49,36 @@ class CountedQuota:
         self._settings = settings
         self._partners = partners
 
-    async def take(self, principal: Principal, now: datetime, *, is_part: bool = False) -> Sequence[Window]:
+    async def take(
+        self, principal: Principal, now: datetime, *, is_part: bool = False, calls: int = 1
+    ) -> Sequence[Window]:
         """The windows the call was counted in, none for who is not counted. If the last one is over, so is the quota.
 
-        A part of a call that was counted itself counts in a partner's day, not in its second.
+        Parts of a call that was counted itself, `calls` of them, count in a partner's day, not in its second.
         """
         second = int(now.timestamp())
         if principal.kind == "operator":
             return ()
         if principal.kind == "partner":
-            return await self._take_partner(principal.id, second, is_part)
+            return await self._take_partner(principal.id, second, is_part, calls)
         limit = self._settings.account_per_minute
         if principal.kind == "anonymous":
             limit = self._settings.anonymous_per_minute
-        return (await self._take(f"{principal.kind}:{principal.id}", second, "minute", 60, limit),)
+        return (await self._take(f"{principal.kind}:{principal.id}", second, "minute", 60, limit, calls),)
 
-    async def _take_partner(self, partner_id: str, second: int, is_part: bool) -> Sequence[Window]:
+    async def _take_partner(self, partner_id: str, second: int, is_part: bool, calls: int) -> Sequence[Window]:
         agreed = await self._partners.quota(partner_id)
         usual = (self._settings.partner_per_second, self._settings.partner_per_day)
         per_second, per_day = agreed or usual
         if await self._partners.is_slowed(partner_id):
             per_second, per_day = (max(1, calls * self._settings.slowed_pct // 100) for calls in (per_second, per_day))
         owner = f"partner:{partner_id}"
-        burst = () if is_part else (await self._take(owner, second, "second", 1, per_second),)
+        burst = () if is_part else (await self._take(owner, second, "second", 1, per_second, calls),)
         if any(window.is_over for window in burst):
             return burst
-        return (*burst, await self._take(owner, second, "day", 86_400, per_day))
+        return (*burst, await self._take(owner, second, "day", 86_400, per_day, calls))
 
-    async def _take(self, owner: str, second: int, name: str, length: int, limit: int) -> Window:
+    async def _take(self, owner: str, second: int, name: str, length: int, limit: int, calls: int) -> Window:
         number, into = divmod(second, length)
-        used = await self._hot.count(f"quota:{length}:{owner}:{number}", length + 1)
+        used = await self._hot.count(f"quota:{length}:{owner}:{number}", length + 1, calls)
         return Window(name, limit, length, used, length - into)

@@ -17,7 +17,8 @@ from gateway.capabilities.webhooks import Render, Rendered, standard
 from gateway.standards import tmf
 from gateway.standards.operation import Asked
 from gateway.standards.tmf import Answered
-from gateway.standards.tmf622 import KINDS, ProductOrder, product_order
+from gateway.standards.tmf622 import KINDS
+from gateway.standards.tmf622_bodies import ProductOrder, product_order
 from gateway.store import Store
 
 _CREATED = "ProductOrderCreateEvent"

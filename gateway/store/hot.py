@@ -32,8 +32,8 @@ class HotState(Protocol):
     async def add(self, key: str, value: bytes, ttl: float) -> bool:
         """Set the value unless there is one; whether it was set. The one primitive behind claims and nonces."""
 
-    async def count(self, key: str, ttl: float) -> int:
-        """Add one to a counter that lives `ttl` seconds from its first count; the new count."""
+    async def count(self, key: str, ttl: float, by: int = 1) -> int:
+        """Add `by` to a counter that lives `ttl` seconds from its first count; the new count."""
 
     async def delete(self, key: str, expected: bytes | None = None) -> bool:
         """Remove the key (only while it holds `expected`, where given); whether it was removed."""
@@ -85,14 +85,14 @@ class LocalHotState:
         await self.put(key, value, ttl)
         return True
 
-    async def count(self, key: str, ttl: float) -> int:
+    async def count(self, key: str, ttl: float, by: int = 1) -> int:
         now = self._clock()
         entry = self._counts.get(key)
         if entry is None or entry[0] <= now:
-            self._counts[key] = [now + ttl, 1]
+            self._counts[key] = [now + ttl, by]
             self._note(key, ttl, now)
-            return 1
-        entry[1] += 1
+            return by
+        entry[1] += by
         return int(entry[1])
 
     async def delete(self, key: str, expected: bytes | None = None) -> bool:
@@ -144,7 +144,8 @@ class LocalHotState:
         self._written.clear()
 
 
-_COUNT = "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return n"
+_COUNT = """local n = redis.call('INCRBY', KEYS[1], ARGV[2])
+if n == tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return n"""
 _DELETE_IF = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end"
 
 
@@ -167,8 +168,9 @@ class RedisHotState:
     async def add(self, key: str, value: bytes, ttl: float) -> bool:
         return bool(await _answer(self._redis.set(self._prefix + key, value, px=_milliseconds(ttl), nx=True)))
 
-    async def count(self, key: str, ttl: float) -> int:
-        return int(await _answer(self._redis.eval(_COUNT, 1, self._prefix + key, str(_milliseconds(ttl)))))
+    async def count(self, key: str, ttl: float, by: int = 1) -> int:
+        counted = self._redis.eval(_COUNT, 1, self._prefix + key, str(_milliseconds(ttl)), str(by))
+        return int(await _answer(counted))
 
     async def delete(self, key: str, expected: bytes | None = None) -> bool:
         if expected is None:

@@ -67,11 +67,13 @@ class CancelTogether(Struct, frozen=True):
     title={"zh": "一并下单", "en": "Place orders together"},
     errors=PLACING_REFUSALS,
     examples=(PlaceTogether([OrderItem(offer="TM-MUSIC-10"), OrderItem(offer="TM-NEWS-3")]),),
+    parts=lambda request: len(request.items),
 )
 async def place_together(request: PlaceTogether, ctx: Context) -> OrderPage:
     """Take down up to 20 orders of one subscriber, or none of them where one is refused. The first names them all.
 
-    Each goes its own way from there. An `Idempotency-Key` holds for all of them.
+    Each goes its own way from there. An `Idempotency-Key` holds for all of them. They are one call of your quota per
+    second, and each one of your quota per day.
     """
     taken: list[StoredOrder] = []
     touched: set[str] = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from gateway.capabilities.orders.states import OrderState
-from gateway.standards.tmf622 import STATES, ProductOrderState
+from gateway.standards.tmf622_bodies import STATES, ProductOrderState
 from tests.fixtures.world import person
 from tests.gateway.standards.conftest import Client
 from tests.gateway.standards.documents import conforms, document, needed

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.webhooks.protocol import Reply
-from gateway.standards.tmf622 import STATES, ProductOrderState, state_of
+from gateway.standards.tmf622_bodies import STATES, ProductOrderState, state_of
 from tests.fixtures.world import partner, person
 from tests.gateway.standards.conftest import SCOPES, Client
 from tests.gateway.standards.documents import conforms, needed
