@@ -119,8 +119,10 @@ class NumberCheckSettings(BaseModel):
     """An order that costs and gets no answer goes on unchecked after this time; it waits on where none is given."""
     sweep_every: Seconds = timedelta(days=7)
     """Every bound number is checked about so often."""
-    sweep_per_minute: int = Field(default=60, ge=1, le=600)
+    sweep_per_minute: int = Field(default=1200, ge=1, le=60_000)
     """Numbers checked in a minute by the sweep, at most."""
+    sweep_at_once: int = Field(default=8, ge=1, le=256)
+    """Numbers that the sweep asks about at the same time."""
 
 
 class CodeLimits(BaseModel):

@@ -56,7 +56,7 @@ def _or_unavailable(
 
 
 class Authentication:
-    """Turns what a request shows into a principal. Every method raises `Unavailable` where callers cannot be looked up."""
+    """Turns what a request shows into a principal. Every public method raises `Unavailable` where callers cannot be looked up."""
 
     def __init__(
         self, verifier: TokenVerifier, partners: Partners, grants: LiveGrants, hot: HotState, store: Store, clock: Clock
@@ -74,64 +74,48 @@ class Authentication:
 
         Raises:
             Unauthenticated: credentials are shown and prove nothing.
+            Forbidden: the caller is a partner's server and calls from elsewhere.
         """
         header = presented.headers.get("authorization")
         if header is None:
             return msgspec.structs.replace(ANONYMOUS, id=presented.address)
         scheme, _, rest = header.partition(" ")
         if scheme.lower() == "bearer":
-            return await self.from_where(await self.bearer(rest.strip()), presented.address)
+            return await self._bearer(rest.strip(), presented.address)
         if scheme.lower() == signed_request.SCHEME.lower():
-            return await self.from_where(await self._signed(header, presented), presented.address)
+            return await self._signed(header, presented)
         raise Unauthenticated({"zh": "不支持的认证方式", "en": f"use Bearer or {signed_request.SCHEME}"})
 
     @_or_unavailable
-    async def bearer(self, token: str) -> Principal:
-        """The caller that an access or session token is for.
+    async def bearer(self, token: str, address: str) -> Principal:
+        """The caller that an access or session token is for, who calls from that address.
 
         Raises:
             Unauthenticated: the token proves nothing.
+            Forbidden: the caller is a partner's server and calls from elsewhere.
+        """
+        return await self._bearer(token, address)
+
+    @_or_unavailable
+    async def username_token(self, token: UsernameToken, address: str) -> Principal:
+        """The partner that a WS-Security UsernameToken is of, who calls from that address.
+
+        Raises:
+            Unauthenticated: the token proves nothing.
+            Forbidden: the partner calls from elsewhere.
         """
         try:
-            principal = self._verifier.verify(token, self._clock()).principal
-        except TokenRefused as error:
-            raise Unauthenticated(dict(error.words)) from error
-        return await self.as_of_now(principal)
+            partner = await self._partners.get(token.username)
+            keys = [] if partner is None else self._partners.signing_keys(partner)
+            await username_token.verify(token, keys, now=self._clock(), spend_nonce=self._spend_nonce_for_good)
+        except UsernameTokenRefused as error:
+            raise Unauthenticated(dict(error.words), reason=error.reason) from error
+        return await self._from_where(_verified(partner, token.nonce), address)
 
     @_or_unavailable
     async def as_of_now(self, principal: Principal) -> Principal:
         """A principal that was established before: suspended if its partner is by now, expired if its grant has ended."""
-        partner_id = principal.id if principal.kind == "partner" else principal.partner_id
-        if partner_id is None:
-            return principal
-        if principal.grant_id is not None and not await self._grants.holds(principal.grant_id):
-            principal = msgspec.structs.replace(principal, expires_at=self._clock())
-        partner = await self._partners.get(partner_id)
-        suspended = partner is None or partner.suspended
-        if principal.kind == "partner" and principal.grant_id is None and partner is not None:
-            principal = _narrowed(principal, partner.scopes)
-        return (
-            principal if suspended == principal.suspended else msgspec.structs.replace(principal, suspended=suspended)
-        )
-
-    @_or_unavailable
-    async def from_where(self, principal: Principal, address: str) -> Principal:
-        """The principal, if it is no partner's server or calls from where the partner's servers are.
-
-        Raises:
-            Forbidden: it calls from elsewhere.
-        """
-        if principal.kind == "partner":
-            partner = await self._partners.get(principal.partner_id or principal.id)
-            if partner is not None and not partner.calls_from(address):
-                raise Forbidden(
-                    {
-                        "zh": f"来源地址 {address} 不在该合作方的允许范围内",
-                        "en": f"address {address} is not among those this partner calls from",
-                    },
-                    reason="address_refused",
-                )
-        return principal
+        return await self._as_of_now(principal)
 
     @_or_unavailable
     async def refuse_strange_page(self, principal: Principal, origin: str | None) -> None:
@@ -152,6 +136,41 @@ class Authentication:
                 reason="origin_refused",
             )
 
+    async def _bearer(self, token: str, address: str) -> Principal:
+        try:
+            principal = self._verifier.verify(token, self._clock()).principal
+        except TokenRefused as error:
+            raise Unauthenticated(dict(error.words)) from error
+        return await self._from_where(await self._as_of_now(principal), address)
+
+    async def _as_of_now(self, principal: Principal) -> Principal:
+        partner_id = principal.id if principal.kind == "partner" else principal.partner_id
+        if partner_id is None:
+            return principal
+        if principal.grant_id is not None and not await self._grants.holds(principal.grant_id):
+            principal = msgspec.structs.replace(principal, expires_at=self._clock())
+        partner = await self._partners.get(partner_id)
+        suspended = partner is None or partner.suspended
+        if principal.kind == "partner" and principal.grant_id is None and partner is not None:
+            principal = _narrowed(principal, partner.scopes)
+        return (
+            principal if suspended == principal.suspended else msgspec.structs.replace(principal, suspended=suspended)
+        )
+
+    async def _from_where(self, principal: Principal, address: str) -> Principal:
+        """The principal, if it is no partner's server or calls from where the partner's servers are."""
+        if principal.kind == "partner":
+            partner = await self._partners.get(principal.partner_id or principal.id)
+            if partner is not None and not partner.calls_from(address):
+                raise Forbidden(
+                    {
+                        "zh": f"来源地址 {address} 不在该合作方的允许范围内",
+                        "en": f"address {address} is not among those this partner calls from",
+                    },
+                    reason="address_refused",
+                )
+        return principal
+
     async def _signed(self, header: str, presented: Presented) -> Principal:
         try:
             claim = signed_request.parse_header(header)
@@ -163,22 +182,7 @@ class Authentication:
             )  # fmt: skip
         except SignatureRefused as error:
             raise Unauthenticated(dict(error.words), reason=error.reason) from error
-        return _verified(partner, claim.nonce)
-
-    @_or_unavailable
-    async def username_token(self, token: UsernameToken) -> Principal:
-        """The partner that a WS-Security UsernameToken is of.
-
-        Raises:
-            Unauthenticated: the token proves nothing.
-        """
-        try:
-            partner = await self._partners.get(token.username)
-            keys = [] if partner is None else self._partners.signing_keys(partner)
-            await username_token.verify(token, keys, now=self._clock(), spend_nonce=self._spend_nonce_for_good)
-        except UsernameTokenRefused as error:
-            raise Unauthenticated(dict(error.words), reason=error.reason) from error
-        return _verified(partner, token.nonce)
+        return await self._from_where(_verified(partner, claim.nonce), presented.address)
 
     async def _spend_nonce(self, client: str, nonce: str, life: timedelta) -> bool:
         return await self._hot.add(f"nonce:{client}:{nonce}", b"1", max(life.total_seconds(), 1.0))

@@ -39,7 +39,7 @@ from gateway.capabilities.grants import GrantRules, LiveGrants, SignInEnder, gra
 from gateway.capabilities.grants.repository import delete_expired as delete_expired_grant_tokens
 from gateway.capabilities.greylist import GreyList, greylist_capabilities
 from gateway.capabilities.numbers import NumberChecks, NumberSweep
-from gateway.capabilities.numbers.sweeping import EVERY as SWEEP_EVERY
+from gateway.capabilities.numbers.sweeping import LOOKS as SWEEP_LOOKS
 from gateway.capabilities.offers.capability import offers as offer_capabilities
 from gateway.capabilities.offers.live import LiveCatalog
 from gateway.capabilities.onboarding import application_capabilities
@@ -265,7 +265,7 @@ class Platform:
             if self.settings.boss is not None:  # a fake in memory keeps no books
                 self._tasks.append(asyncio.create_task(self._repeat(self.reconciler.run_yesterday, seconds=600)))
             if self.outside.numbers is not None:
-                self._tasks.append(asyncio.create_task(self._repeat(self.number_sweep.sweep, seconds=SWEEP_EVERY)))
+                self._tasks.append(asyncio.create_task(self._repeat(self.number_sweep.sweep, seconds=SWEEP_LOOKS)))
 
     async def _hand_bookings_over(self) -> None:
         await self.bookings.hand_over_daily(self.settings.exchange.booked_form)

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+from adapters.camara.protocol import OUT_OF_RANGE
 from adapters.errors import UpstreamRefused, UpstreamUnavailable
 
 
@@ -10,6 +11,7 @@ class FakeNumberWatch:
 
     down: nothing is reached. refused: number → code it is refused with.
     recycled: number → the day of the newest owner's contract. sim_changes: number → time of the newest SIM card.
+    looks_back_to: number → the first day that can be asked about.
     asked: numbers, one entry for each question.
     """
 
@@ -18,10 +20,13 @@ class FakeNumberWatch:
         self.refused: dict[str, str] = {}
         self.recycled: dict[str, date] = {}
         self.sim_changes: dict[str, datetime] = {}
+        self.looks_back_to: dict[str, date] = {}
         self.asked: list[str] = []
 
     async def recycled_since(self, number: str, day: date) -> bool:
         self._ask(number)
+        if day < self.looks_back_to.get(number, day):
+            raise UpstreamRefused(OUT_OF_RANGE, "the day is too long ago")
         newest = self.recycled.get(number)
         return newest is not None and newest > day
 

@@ -1,6 +1,7 @@
 """A runnable stand-in of an operator's CAMARA gateway: Number Recycling, SIM Swap, and the tokens for both.
 
-Tell it of the world by PUT /numbers/{number} {"recycled_on": "2026-11-01", "sim_changed_at": "2026-11-20T08:00:00Z"}.
+Tell it of the world by PUT /numbers/{number} {"recycled_on": "2026-11-01", "sim_changed_at": "2026-11-20T08:00:00Z",
+"looks_back_to": "2026-01-01"}.
 """
 
 import asyncio
@@ -49,6 +50,8 @@ class Known(msgspec.Struct, forbid_unknown_fields=True):
     recycled_on: date | None = None
     """Day of the newest owner's contract."""
     sim_changed_at: datetime | None = None
+    looks_back_to: date | None = None
+    """The first day that can be asked about."""
 
 
 @web.middleware
@@ -96,6 +99,8 @@ class Sandbox:
     async def check(self, request: web.Request) -> web.Response:
         asked = await self._asked(request, CheckRecycling)
         known = self._known(asked.phone_number)
+        if known.looks_back_to is not None and asked.specified_date < known.looks_back_to:
+            raise Refusal(400, "OUT_OF_RANGE", "The specified date is too long ago.")
         recycled = known.recycled_on is not None and known.recycled_on > asked.specified_date
         return await self._say(request, {"phoneNumberRecycled": recycled})
 

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from adapters.camara.client import CamaraClient
 from adapters.camara.fake import FakeNumberWatch
-from adapters.camara.protocol import CANNOT_SAY, NumberWatch
+from adapters.camara.protocol import CANNOT_SAY, INVALID_ARGUMENT, NOT_FOUND, OUT_OF_RANGE, NumberWatch
 from adapters.camara.sandbox import make_app
 from adapters.errors import UpstreamRefused, UpstreamUnavailable
 
@@ -29,7 +29,9 @@ class World(Protocol):
     @property
     def numbers(self) -> NumberWatch: ...
 
-    async def learn(self, number: str, recycled_on: date | None, sim_changed_at: datetime | None) -> None: ...
+    async def learn(
+        self, number: str, recycled_on: date | None, sim_changed_at: datetime | None, looks_back_to: date | None = None
+    ) -> None: ...
 
     async def fail(self, **faults: Any) -> None: ...
 
@@ -38,11 +40,15 @@ class FakeWorld:
     def __init__(self) -> None:
         self.numbers = FakeNumberWatch()
 
-    async def learn(self, number: str, recycled_on: date | None, sim_changed_at: datetime | None) -> None:
+    async def learn(
+        self, number: str, recycled_on: date | None, sim_changed_at: datetime | None, looks_back_to: date | None = None
+    ) -> None:
         if recycled_on is not None:
             self.numbers.recycled[number] = recycled_on
         if sim_changed_at is not None:
             self.numbers.sim_changes[number] = sim_changed_at
+        if looks_back_to is not None:
+            self.numbers.looks_back_to[number] = looks_back_to
 
     async def fail(self, **faults: Any) -> None:
         self.numbers.down = faults.get("down", False)
@@ -58,10 +64,13 @@ class SandboxWorld:
             sleep=no_wait, monotonic=lambda: self.now,
         )  # fmt: skip
 
-    async def learn(self, number: str, recycled_on: date | None, sim_changed_at: datetime | None) -> None:
+    async def learn(
+        self, number: str, recycled_on: date | None, sim_changed_at: datetime | None, looks_back_to: date | None = None
+    ) -> None:
         body = {
             "recycled_on": recycled_on and recycled_on.isoformat(),
             "sim_changed_at": sim_changed_at and sim_changed_at.isoformat(),
+            "looks_back_to": looks_back_to and looks_back_to.isoformat(),
         }
         async with self.session.put(f"{self.url}/numbers/{number}", json=body) as response:
             assert response.status == 200, await response.text()
@@ -103,6 +112,14 @@ async def test_the_time_of_the_newest_sim_card_is_told(world: World) -> None:
     assert await world.numbers.sim_changed_at(OTHER) is None
 
 
+async def test_a_day_too_long_ago_is_out_of_range(world: World) -> None:
+    await world.learn(NUMBER, date(2026, 11, 10), None, date(2026, 1, 1))
+    assert await world.numbers.recycled_since(NUMBER, date(2026, 1, 1)) is True
+    with pytest.raises(UpstreamRefused) as refused:
+        await world.numbers.recycled_since(NUMBER, date(2025, 12, 31))
+    assert refused.value.code == OUT_OF_RANGE
+
+
 async def test_a_network_that_is_down_is_unavailable(world: World) -> None:
     await world.fail(down=True)
     with pytest.raises(UpstreamUnavailable):
@@ -115,7 +132,7 @@ async def test_a_number_of_another_network_is_refused_by_its_code(world: World) 
     await world.fail(refuse=[NUMBER])
     with pytest.raises(UpstreamRefused) as refused:
         await world.numbers.recycled_since(NUMBER, date(2026, 1, 1))
-    assert refused.value.code == "IDENTIFIER_NOT_FOUND" and refused.value.code in CANNOT_SAY
+    assert refused.value.code == NOT_FOUND
 
 
 async def test_lost_answers_are_asked_for_again_a_bounded_number_of_times() -> None:
@@ -193,6 +210,7 @@ def resolved(part: Any, own: Any, common: Any) -> Any:
         ({"phoneNumber": NUMBER, "specifiedDate": "yesterday"}, 400),
         ({"phoneNumber": NUMBER, "specifiedDate": "2026-11-09", "more": 1}, 400),
         ({"phoneNumber": "13800138000", "specifiedDate": "2026-11-09"}, 400),
+        ({"phoneNumber": NUMBER, "specifiedDate": "2025-12-31"}, 400),
         ({"phoneNumber": OTHER, "specifiedDate": "2026-11-09"}, 404),
     ],
 )
@@ -200,6 +218,7 @@ async def test_the_stand_in_answers_as_the_document_says(body: dict[str, Any], s
     async with sandbox() as there:
         await there.numbers.sim_changed_at(NUMBER)
         await there.fail(refuse=[OTHER])
+        await there.learn(NUMBER, None, None, date(2026, 1, 1))
         assert there.numbers._token is not None
         headers = {"Authorization": f"Bearer {there.numbers._token[0]}", "x-correlator": "c-1"}
         url = f"{there.url}/camara/number-recycling/v0.1/check"
@@ -208,6 +227,16 @@ async def test_the_stand_in_answers_as_the_document_says(body: dict[str, Any], s
             assert response.status == status, said
     named = ("responses", "Generic200") if status == 200 else ("responses", f"Generic{status}")
     jsonschema.validate(said, schema_of("components", *named, "content", "application/json", "schema"))
+
+
+@document
+def test_every_code_of_the_document_about_a_number_or_day_is_one_we_judge() -> None:
+    about_us = {"UNAUTHENTICATED", "PERMISSION_DENIED", "MISSING_IDENTIFIER", "UNNECESSARY_IDENTIFIER"}
+    published: set[str] = set()
+    for status in ("400", "401", "403", "404", "422"):
+        schema = schema_of("components", "responses", f"Generic{status}", "content", "application/json", "schema")
+        published |= set(schema["allOf"][1]["properties"]["code"]["enum"])
+    assert published == CANNOT_SAY | about_us | {INVALID_ARGUMENT}
 
 
 @document

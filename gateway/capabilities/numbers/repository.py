@@ -28,6 +28,8 @@ class Check(NamedTuple):
     seq: int
     at: datetime
     answer: str
+    vouched_at: datetime | None
+    """The last time that nothing had changed."""
 
 
 class Standing(NamedTuple):
@@ -40,7 +42,7 @@ class Standing(NamedTuple):
 
 def standing(connection: Connection, subscriber_id: int) -> Standing:
     """How a subscriber stands."""
-    newest = select(number_checks.c.seq, number_checks.c.at, number_checks.c.answer)
+    newest = select(*(number_checks.c[name] for name in Check._fields))
     newest = newest.where(number_checks.c.subscriber_id == subscriber_id).order_by(number_checks.c.seq.desc()).limit(1)
     check = connection.execute(newest).one_or_none()
     live = select(bindings.c.id, bindings.c.account, bindings.c.bound_at, bindings.c.suspended_at)

@@ -14,4 +14,6 @@ number_checks = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("answer", String(20), nullable=False),
+    # The last check that found nothing changed: what was bound until then need not be asked about further back.
+    Column("vouched_at", Instant),
 )

@@ -159,10 +159,8 @@ class Endpoint:
             raise Unauthenticated({"zh": "只应提供一种凭证", "en": "show one credential, not several"})
         credential = security.read(shown[0], self._clock())
         if isinstance(credential, UsernameToken):
-            principal = await self._authentication.username_token(credential)
-        else:
-            principal = await self._authentication.bearer(credential.token)
-        return await self._authentication.from_where(principal, request.ip)
+            return await self._authentication.username_token(credential, request.ip)
+        return await self._authentication.bearer(credential.token, request.ip)
 
     def _fault(self, version: Version, error: GatewayError, language: str, status: int | None = None) -> HTTPResponse:
         by_sender = error.status < 500

@@ -196,7 +196,7 @@ class Conversation:
     async def _authenticate(self, request: Request) -> Authenticated:
         token = jsonrpc.arguments(request, Authenticate).token
         service, opened, before = self._service, self._opened, self._principal
-        principal = await service.authentication.bearer(token)
+        principal = await service.authentication.bearer(token, opened.address)
         await service.authentication.refuse_strange_page(principal, opened.origin)
         if before.kind != "anonymous" and (before.kind, before.id) != (principal.kind, principal.id):
             raise Forbidden(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -200,17 +200,63 @@ async def test_an_order_goes_on_unchecked_only_after_the_time_the_operator_set(
 
 
 @pytest.mark.parametrize(
-    "code, state",
-    [("OUT_OF_RANGE", "completed"), ("IDENTIFIER_NOT_FOUND", "completed"), ("PERMISSION_DENIED", "accepted")],
+    "code, state, bound",
+    [
+        ("SERVICE_NOT_APPLICABLE", "completed", True),  # proving the number again would not help
+        ("IDENTIFIER_NOT_FOUND", "cancelled", False),
+        ("OUT_OF_RANGE", "cancelled", False),
+        ("PERMISSION_DENIED", "accepted", True),  # a mistake of ours
+        ("INVALID_ARGUMENT", "accepted", True),
+        ("NOT_FOUND", "accepted", True),
+    ],
 )
-async def test_a_number_the_network_cannot_judge_goes_on_and_a_mistake_of_ours_waits(
-    world: World, network: FakeNumberWatch, code: str, state: str
+async def test_each_refusal_of_the_network_has_its_consequence_for_an_order(
+    world: World, network: FakeNumberWatch, code: str, state: str, bound: bool
 ) -> None:
     await world.subscriber(ALICE, phone=PHONE)
     network.refused[PHONE] = code
+    await world.platform.number_sweep.sweep()
+    assert [row.suspended_at for row in await all_of(world, bindings)] == [None], "without an order nobody is troubled"
     order = await accepted(world)
     await world.work()
-    assert await state_of(world, order) == state
+    assert await states(world) == {order: state}
+    assert [row.suspended_at is None for row in await all_of(world, bindings)] == [bound]
+
+
+async def test_who_is_not_vouched_for_proves_the_number_again_and_goes_on(
+    world: World, network: FakeNumberWatch
+) -> None:
+    await world.subscriber(ALICE, phone=PHONE)
+    world.clock.advance(days=400)
+    network.looks_back_to[PHONE] = (world.clock() - timedelta(days=365)).date()
+    order = await accepted(world)
+    await world.work()
+    assert await states(world) == {order: "cancelled"}
+    (told,) = [row for row in await all_of(world, audit_rows) if row.outcome == "binding_suspended"]
+    assert msgspec.json.decode(told.detail)["because"] == "number not vouched for"
+    await world.call(person(ALICE), "bindings.request_code", phone=PHONE)
+    await world.call(person(ALICE), "bindings.confirm_code", code=CODE)
+    again = await accepted(world)
+    await world.work()
+    assert await state_of(world, again) == "completed"
+
+
+async def test_a_number_that_is_checked_now_and_then_stays_within_what_the_network_looks_back(
+    world: World, network: FakeNumberWatch
+) -> None:
+    await world.subscriber(ALICE, phone=PHONE)
+    for _ in range(3):
+        network.looks_back_to[PHONE] = (world.clock() - timedelta(days=90)).date()
+        assert await of_round(world) == 1
+        world.clock.advance(days=80)
+    order = await accepted(world)
+    await world.work()
+    assert await state_of(world, order) == "completed"
+    assert [row.answer for row in await all_of(world, number_checks)] == ["same"]
+    network.recycled[PHONE] = world.clock().date()  # a change after the last check is seen all the same
+    world.clock.advance(days=8)
+    assert await of_round(world) == 1
+    assert {row.ended_because for row in await all_of(world, bindings)} == {"number recycled"}
 
 
 async def test_ending_something_is_not_asked_about(world: World, network: FakeNumberWatch) -> None:
@@ -256,19 +302,18 @@ async def of_grant(world: World) -> Grant:
 async def test_the_sweep_checks_each_bound_number_once_in_its_time_and_so_many_a_minute(
     database_url: str, make_world: Callable[..., Any], network: FakeNumberWatch
 ) -> None:
-    settings = {"number_checks": {"sweep_per_minute": 2}}
+    settings = {"number_checks": {"sweep_per_minute": 24}}  # two in five seconds
     world: World = await make_world(database_url, numbers=network, **settings)
     for person_number in range(5):
         await world.subscriber(f"wechat:gh_1:{person_number}")
     await world.subscriber()  # bound to nothing
 
     async def round_of() -> int:
-        await world.platform.hot.delete("number-sweep")
-        return await world.platform.number_sweep.sweep()
+        return await of_round(world)
 
     assert [await round_of() for _ in range(4)] == [2, 2, 1, 0]
     assert sorted(set(network.asked)) == [f"+861380000{n:04d}" for n in range(1, 6)]
-    assert await world.platform.number_sweep.sweep() == 0, "another process has this minute"
+    assert await world.platform.number_sweep.sweep() == 0, "another process has this round"
     world.clock.advance(days=7, seconds=1)
     network.down = True
     assert await round_of() == 0
@@ -279,6 +324,45 @@ async def test_the_sweep_checks_each_bound_number_once_in_its_time_and_so_many_a
     assert [await round_of() for _ in range(3)] == [2, 2, 1]
     suspended = [row.account for row in await all_of(world, bindings) if row.suspended_at is not None]
     assert suspended == ["wechat:gh_1:2"]
+
+
+async def test_the_sweep_passes_over_a_number_the_network_does_not_take_and_stops_where_it_refuses_us(
+    world: World, network: FakeNumberWatch
+) -> None:
+    for person_number in range(3):
+        await world.subscriber(f"wechat:gh_1:{person_number}")
+    network.refused["+8613800000002"] = "INVALID_ARGUMENT"
+    network.refused["+8613800000003"] = "PERMISSION_DENIED"
+    assert await of_round(world) == 2
+    del network.refused["+8613800000003"]
+    network.asked.clear()
+    await of_round(world)
+    assert "+8613800000003" in network.asked
+
+
+async def test_the_sweep_asks_about_so_many_numbers_at_a_time(
+    database_url: str, make_world: Callable[..., Any], network: FakeNumberWatch
+) -> None:
+    now, most, ask = 0, 0, network.recycled_since
+
+    async def counting(number: str, day: date) -> bool:
+        nonlocal now, most
+        now, most = now + 1, max(most, now + 1)
+        await asyncio.sleep(0.01)
+        now -= 1
+        return await ask(number, day)
+
+    network.recycled_since = counting  # type: ignore[method-assign]
+    world: World = await make_world(database_url, numbers=network, number_checks={"sweep_at_once": 3})
+    for person_number in range(8):
+        await world.subscriber(f"wechat:gh_1:{person_number}")
+    assert (await of_round(world), most) == (8, 3)
+
+
+async def of_round(world: World) -> int:
+    """How many numbers the sweep checks when it is due."""
+    await world.platform.hot.delete("number-sweep")
+    return await world.platform.number_sweep.sweep()
 
 
 async def test_two_workers_that_hear_the_same_answer_act_once(world: World, network: FakeNumberWatch) -> None:
