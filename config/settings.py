@@ -251,6 +251,8 @@ class WebSocketLimits(BaseModel):
     """Time within which a connection opened without credentials must show some."""
     slow_reader: Seconds = timedelta(seconds=20)
     """Time a peer may leave what was sent to it unread."""
+    standing: Seconds = timedelta(seconds=2)
+    """How often it is looked whether those who are connected still may be."""
 
 
 class Limits(BaseModel):

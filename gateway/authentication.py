@@ -113,9 +113,13 @@ class Authentication:
         return await self._from_where(_verified(partner, token.nonce), address)
 
     @_or_unavailable
-    async def as_of_now(self, principal: Principal) -> Principal:
-        """A principal that was established before: suspended if its partner is by now, expired if its grant has ended."""
-        return await self._as_of_now(principal)
+    async def as_of_now(self, principal: Principal, address: str) -> Principal:
+        """A principal that was established before: suspended if its partner is by now, expired if its grant has ended.
+
+        Raises:
+            Forbidden: it is a partner's server and calls from elsewhere.
+        """
+        return await self._from_where(await self._as_of_now(principal), address)
 
     @_or_unavailable
     async def refuse_strange_page(self, principal: Principal, origin: str | None) -> None:

@@ -19,6 +19,7 @@ from gateway.capabilities.bindings.repository import end_bound, suspend_bound
 from gateway.capabilities.bindings.repository import hold as hold_binding
 from gateway.capabilities.bindings.repository import live_of_account as live_binding
 from gateway.capabilities.bindings.repository import start as start_binding
+from gateway.capabilities.bindings.repository import withdrawn as withdrawn_bindings
 from gateway.capabilities.bindings.tables import bindings
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "live_binding",
     "start_binding",
     "suspend_bound",
+    "withdrawn_bindings",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -83,6 +83,17 @@ def hold(ctx: Context, live: LiveBinding | None, account: str, subscriber_id: in
     if live is not None:
         end(ctx, live.id, account, live.subscriber_id, "verified anew" if live.suspended else "bound anew")
     return start(ctx, account, subscriber_id, how)
+
+
+def withdrawn(connection: Connection, ids: Collection[str], accounts: Collection[str]) -> dict[str, datetime]:
+    """Since when nothing can be done by bindings: of `ids` those suspended or ended, of `accounts` those suspended now."""
+    of_ids = select(bindings.c.id, bindings.c.suspended_at, bindings.c.ended_at).where(bindings.c.id.in_(ids))
+    gone = {row.id: row.suspended_at or row.ended_at for row in connection.execute(of_ids)}
+    of_accounts = select(bindings.c.account, bindings.c.suspended_at).where(
+        bindings.c.account.in_(accounts), bindings.c.ended_at.is_(None)
+    )
+    gone |= {row.account: row.suspended_at for row in connection.execute(of_accounts)}
+    return {of: since for of, since in gone.items() if since is not None}
 
 
 def live_of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[str, str, str, datetime]]:

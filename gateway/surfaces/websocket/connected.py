@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 from typing import Protocol
 
 import prometheus_client
 
 from auth.principal import Principal
 from config.settings import WebSocketLimits
-from gateway.errors import TooManyRequests, Unavailable
+from gateway.errors import GatewayError, TooManyRequests, Unavailable
 
 _OPEN = prometheus_client.Gauge("tuila_websocket_connections", "Open WebSocket connections.")
 _REFUSED = prometheus_client.Counter("tuila_websocket_refused", "Connections refused, by the limit.", ("limit",))
@@ -29,6 +30,15 @@ class Member(Protocol):
 
     def abort(self) -> None:
         """Close now."""
+
+    async def refusal(self) -> GatewayError | None:
+        """Why it may be connected no longer, as its partner, its grant and its page are by now; None if it may."""
+
+    def rests_on(self) -> tuple[str | None, datetime]:
+        """The binding, or the account, without which it may not be connected, None: neither; and since when it is."""
+
+    def withdraw(self, reason: str) -> None:
+        """Close because it may be connected no longer."""
 
 
 class Connected:
@@ -77,6 +87,10 @@ class Connected:
         _CLOSED.labels("peer" if code is None else str(code)).inc()
         if not self._members:
             self._empty.set()
+
+    def members(self) -> list[Member]:
+        """Who is connected at this moment."""
+        return list(self._members)
 
     def _take(self, owner: str) -> None:
         kind = owner.partition(":")[0]

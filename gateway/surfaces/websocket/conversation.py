@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import structlog
 
+from auth.policy import CALLER_SUSPENDED
 from auth.principal import Principal
 from config.settings import WebSocketLimits
 from gateway.authentication import Authentication
 from gateway.capabilities.events import EventNotFound, ListEvents, newest_of, seq_of
 from gateway.capability import Capability
-from gateway.errors import Forbidden, GatewayError, Internal, Unavailable
+from gateway.errors import Forbidden, GatewayError, Internal, Unauthenticated, Unavailable
 from gateway.invoke import Call, Invoker
 from gateway.kit.clock import Clock
 from gateway.store import Store, StoreUnavailable
@@ -42,6 +43,9 @@ from gateway.surfaces.websocket.push import Reader, Subscription, Tail
 
 UNAUTHENTICATED = 4401
 """Close code: nobody showed a token in time, or the one shown has ended."""
+
+WITHDRAWN = 4403
+"""Close code: the caller was suspended, or what it showed was withdrawn."""
 
 _RENEWAL_GRACE = timedelta(seconds=30)
 _log = structlog.get_logger("websocket")
@@ -80,7 +84,7 @@ class Opened:
 class Conversation:
     """Listens to one connection."""
 
-    __slots__ = ("_connection", "_opened", "_pipeline", "_principal", "_service", "_subscription", "_user")
+    __slots__ = ("_connection", "_opened", "_pipeline", "_principal", "_service", "_since", "_subscription", "_user")
 
     def __init__(self, service: Service, principal: Principal, opened: Opened) -> None:
         """Count the connection.
@@ -91,6 +95,7 @@ class Conversation:
         self._service = service
         self._principal = principal
         self._opened = opened
+        self._since = opened.at
         self._pipeline = Pipeline(self._serve, self._is_own, at_once=service.limits.calls_at_once, locale=opened.locale)
         self._connection: Connection | None = None
         self._subscription: Subscription | None = None
@@ -136,6 +141,25 @@ class Conversation:
         if self._connection is not None:
             self._connection.abort()
 
+    async def refusal(self) -> GatewayError | None:
+        authentication, principal, opened = self._service.authentication, self._principal, self._opened
+        try:
+            await authentication.refuse_strange_page(principal, opened.origin)
+            now = await authentication.as_of_now(principal, opened.address)
+        except Forbidden as refusal:
+            return refusal
+        if now.suspended:
+            return Forbidden(dict(CALLER_SUSPENDED.words), reason=CALLER_SUSPENDED.reason)
+        if now.expires_at != principal.expires_at:
+            return Unauthenticated({"zh": "授权已撤销", "en": "the grant has ended"}, reason="grant_ended")
+        return None
+
+    def rests_on(self) -> tuple[str | None, datetime]:
+        return self._principal.binding_id or self._principal.account, self._since
+
+    def withdraw(self, reason: str) -> None:
+        self._close(WITHDRAWN, reason)
+
     # --- calls ------------------------------------------------------------------------------------------------------
 
     async def _serve(self, request: Request) -> bytes:
@@ -167,7 +191,7 @@ class Conversation:
         return await self._service.invoke(call)
 
     async def _as_call(self, request: Request, capability: str, payload: bytes | msgspec.Struct) -> Call:
-        principal = await self._service.authentication.as_of_now(self._principal)
+        principal = await self._service.authentication.as_of_now(self._principal, self._opened.address)
         user = request.meta.user
         return Call(
             capability,
@@ -207,7 +231,7 @@ class Conversation:
             )
         if self._connection is not None:
             service.connected.move(owner_of(before, opened.address), owner_of(principal, opened.address))
-            self._principal = principal
+            self._principal, self._since = principal, service.clock()
         return Authenticated(principal.kind, principal.id, principal.account, principal.expires_at)
 
     async def _discover(self, request: Request) -> msgspec.Raw:
@@ -245,7 +269,10 @@ class Conversation:
         return Unsubscribed(was)
 
     async def may_read(self) -> GatewayError | None:
-        principal = await self._service.authentication.as_of_now(self._principal)
+        try:
+            principal = await self._service.authentication.as_of_now(self._principal, self._opened.address)
+        except Forbidden as refusal:
+            return refusal
         return await self._service.invoke.refusal(Call(self._service.reading.name, principal, {}, account=self._user))
 
     def push(self, message: bytes) -> bool:

@@ -29,6 +29,7 @@ from gateway.surfaces.websocket.connection import Connection, Patience
 from gateway.surfaces.websocket.conversation import Conversation, Opened, Service
 from gateway.surfaces.websocket.jsonrpc import PATH
 from gateway.surfaces.websocket.push import Tail
+from gateway.surfaces.websocket.standing import Standing
 
 
 class UpgradeRequired(GatewayError):
@@ -51,9 +52,18 @@ def mount(app: Server, platform: Platform, authentication: Authentication, docum
     upgrade = _Upgrade(service, settings.limits.body_bytes, settings.partner_token_ttl)
     app.add_route(upgrade, PATH, methods=["GET"], name="websocket")
 
+    standing = Standing(connected, platform.store, limits.standing)
+    looking: list[asyncio.Task[None]] = []
+
+    async def look(_app: Server) -> None:
+        looking.append(asyncio.create_task(standing.run()))
+
     async def let_go(_app: Server) -> None:
+        for task in looking:
+            task.cancel()
         await connected.close()
 
+    app.after_server_start(look)
     app.before_server_stop(let_go)
 
 

@@ -87,13 +87,6 @@ async def test_a_connection_outlives_its_token_by_half_a_minute(world: World) ->
         assert "result" in await renewed("offers.list", limit=1)
 
 
-async def test_a_token_shown_later_is_good_only_from_where_the_partner_calls(world: World) -> None:
-    await world.call(OPERATOR, "partners.update", id="shop", addresses=["203.0.113.0/24"])
-    async with served(world) as gateway, gateway.connected() as visitor:
-        refused = (await visitor("rpc.auth", token=gateway.partner_token()))["error"]
-        assert refused["data"]["reason"] == "address_refused"
-
-
 async def test_a_silent_peer_is_pinged_and_a_dead_one_given_up(world: World) -> None:
     async with served(world, heartbeat=0.2) as gateway:
         reader, writer = await asyncio.open_connection(*gateway.url.removeprefix("http://").split(":"))
