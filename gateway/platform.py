@@ -50,12 +50,11 @@ from gateway.capabilities.recommendations.capability import recommendations as r
 from gateway.capabilities.recommendations.live import LiveRanker
 from gateway.capabilities.reconciliation import Reconciler, Repairs, reconciliation_capabilities
 from gateway.capabilities.sandbox import (
-    MESSAGES_KEPT_FOR,
     SandboxBackEnd,
     SandboxChannel,
     SandboxDeliveryFaults,
     SandboxSms,
-    delete_old_messages,
+    delete_old_sandbox_rows,
     sandbox_capabilities,
 )
 from gateway.capabilities.sessions import session_capabilities
@@ -283,7 +282,9 @@ class Platform:
         await self.ranker.refresh(self.store)
 
     async def tidy(self) -> None:
-        """Seal the audit log; drop answers, events, deliveries, codes and refresh tokens whose time is over."""
+        """Seal the audit log; drop answers, events, deliveries, codes, refresh tokens and the sandbox's rows whose
+        time is over.
+        """
         await self.store.write(audit.seal, partner_account.count_calls)
         now = self.clock()
         await self.store.write(idempotency.delete_expired, now, 1000)
@@ -291,7 +292,7 @@ class Platform:
         await self.store.write(partner_account.delete_old, now - partner_account.KEPT_FOR)
         await self.store.write(delete_expired_grant_tokens, now, 1000)
         await self.store.write(delete_old_deliveries, now - event_records.KEPT_FOR, 1000)
-        await self.store.write(delete_old_messages, now - MESSAGES_KEPT_FOR, 1000)
+        await self.store.write(delete_old_sandbox_rows, now, 1000)
 
     async def _repeat(self, act: Callable[[], Awaitable[object]], seconds: float) -> None:
         while True:

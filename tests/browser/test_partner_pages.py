@@ -41,7 +41,9 @@ async def test_from_an_application_to_the_account_by_keyboard(portal: Portal) ->
     for name, words in (("client-id", "shop"), ("name", "Shop"), ("contact", "dev@shop.test")):
         await page.locator(f"#apply-{name}").fill(words)
     await page.keyboard.press("Enter")
-    await expect(page.locator("#apply-told")).to_contain_text("clm_")
+    told = page.locator("#apply-told")
+    await expect(told).to_contain_text("clm_")
+    await expect(told).to_contain_text("shop-sandbox")
     await page.locator("#claim-code").focus()
     await page.keyboard.press("Enter")
     await expect(page.locator("#claim-told")).to_have_text("The application waits for the operator")
@@ -56,6 +58,52 @@ async def test_from_an_application_to_the_account_by_keyboard(portal: Portal) ->
     assert await page.locator("#client-secret").input_value() == ""
     kept = await page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])")
     assert "tsk_" not in kept and "eyJ" not in kept
+
+
+@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+async def test_the_sandbox_of_an_application_is_shown_once_copied_and_signed_in_to(portal: Portal, lang: str) -> None:
+    page = portal.page
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.set_viewport_size({"width": 390, "height": 860})
+    await page.goto(f"{portal.url}/partners?lang={lang}")
+    for name, words in (("client-id", "shop"), ("name", "Shop"), ("contact", "dev@shop.test")):
+        await page.locator(f"#apply-{name}").fill(words)
+    await page.keyboard.press("Enter")
+    told = page.locator("#apply-told")
+    secret = told.locator("code", has_text="tsk_")
+    await secret.wait_for()
+    copy = {"en": "Copy Sandbox secret", "zh-CN": "复制沙箱密钥"}[lang]
+    await told.get_by_role("button", name=copy).focus()
+    await page.keyboard.press("Enter")
+    await told.get_by_role("button", name={"en": "Copied", "zh-CN": "已复制"}[lang]).wait_for()
+    assert await page.evaluate("navigator.clipboard.readText()") == await secret.inner_text()
+    await assert_sound(page)
+    await page.locator("#client-secret").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#account-facts")).to_contain_text("shop-sandbox")
+    await page.reload()
+    await expect(page.locator("body")).not_to_contain_text("tsk_")
+
+
+async def test_where_nothing_can_be_copied_the_secret_is_marked(portal: Portal) -> None:
+    page = portal.page
+    await page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page = await sign_in(portal, *await credentials(portal))
+    page.on("dialog", lambda dialog: dialog.accept())
+    await page.locator("#renew").click()
+    await page.get_by_role("button", name="Copy Client secret").click()
+    marked = await page.evaluate("getSelection().toString()")
+    assert marked.startswith("tsk_") and marked == await page.locator("#renew-told code").inner_text()
+
+
+async def test_an_application_without_a_sandbox_says_so(portal: Portal) -> None:
+    await portal.world.call(OPERATOR, "partners.create", id="shop-sandbox", name="Shop", scopes=[], mode="sandbox")
+    page = portal.page
+    await page.goto(f"{portal.url}/partners?lang=en")
+    for name, words in (("client-id", "shop"), ("name", "Shop"), ("contact", "dev@shop.test")):
+        await page.locator(f"#apply-{name}").fill(words)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#apply-told")).to_contain_text("No more sandboxes are opened today")
 
 
 async def test_wrong_credentials_and_missing_fields_are_told_and_focused(portal: Portal) -> None:

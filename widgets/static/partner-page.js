@@ -1,6 +1,6 @@
 // The partners' page: apply, claim, sign in, and what is inside.
 
-import { focusOn } from "./look.js";
+import { focusOn, make } from "./look.js";
 import { showAccount, showStatement, showUsage } from "./partner-account.js";
 import { signIn, signOut, tokenNow } from "./partner-calls.js";
 import { showFiles, showOrders, showReconciliations } from "./partner-orders.js";
@@ -24,8 +24,17 @@ doing("apply", async (said) => {
   });
   at("claim-id").value = applied.id;
   at("claim-code").value = applied.claim;
-  return shown(texts.applied, { [texts.appliedId]: applied.id, [texts.appliedClaim]: applied.claim });
+  const application = shown(texts.applied, { [texts.appliedId]: applied.id, [texts.appliedClaim]: applied.claim });
+  return make("span", { class: "several" }, application, sandboxOf(applied));
 });
+
+/** The sandbox that comes with an application: signing in to it needs nobody's approval. */
+function sandboxOf({ sandbox }) {
+  if (!sandbox) return make("span", {}, texts.noSandbox);
+  at("client-id").value = sandbox.client_id;
+  at("client-secret").value = sandbox.client_secret;
+  return shown(texts.sandbox, { [texts.sandboxId]: sandbox.client_id, [texts.sandboxSecret]: sandbox.client_secret });
+}
 
 doing("claim", async (said) => {
   const { state, reason, credentials } = await ask("POST", `/v1/applications/${encodeURIComponent(said["claim-id"])}/claim`, { claim: said["claim-code"] });

@@ -29,10 +29,29 @@ export function tell(place, words, bad = false) {
   place.replaceChildren(words);
 }
 
-/** A secret, or several named ones, with the words that go before. */
+/** A secret, or several named ones, with the words that go before. Each can be copied. */
 export function shown(words, pairs) {
   return make("span", { class: "shown" }, make("span", {}, words),
-    ...Object.entries(pairs).map(([name, value]) => make("span", {}, `${name}: `, make("code", { tabindex: "0" }, value))));
+    ...Object.entries(pairs).map(([name, value]) => {
+      const code = make("code", { tabindex: "0" }, value);
+      return make("span", {}, `${name}: `, code, " ", copying(name, code));
+    }));
+}
+
+/** A button that copies a text; where the browser does not let it, the text is marked instead. */
+function copying(name, code) {
+  const copy = button(texts.copy, texts.copyOf(name), async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      copy.textContent = texts.copied;
+    } catch {
+      getSelection().selectAllChildren(code);
+      code.focus();
+      copy.textContent = texts.marked;
+    }
+    copy.setAttribute("aria-label", `${copy.textContent}: ${name}`);
+  });
+  return copy;
 }
 
 /** Run something that may be refused; its refusal is told in `place`. A token that has expired is told to the page. */

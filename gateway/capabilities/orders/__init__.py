@@ -2,6 +2,7 @@
 
 from gateway.capabilities.orders import batch as _batch  # noqa: F401 - declares its capability
 from gateway.capabilities.orders import together as _together  # noqa: F401 - declares its capabilities
+from gateway.capabilities.orders.capability import answer_gift as answer_gift_in_person
 from gateway.capabilities.orders.capability import confirm as confirm_order
 from gateway.capabilities.orders.capability import orders as order_capabilities
 from gateway.capabilities.orders.capability import refuse as refuse_order
@@ -26,6 +27,7 @@ from gateway.capabilities.orders.placing_many import PlaceMany
 from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder, as_it_stood, get_any, list_cancellable
 from gateway.capabilities.orders.schemas import (
     Action,
+    AnswerGift,
     Attribution,
     Gift,
     GiftPage,
@@ -56,6 +58,7 @@ __all__ = [
     "REFUSED",
     "Action",
     "ActionNotOffered",
+    "AnswerGift",
     "Attribution",
     "Fulfilment",
     "Gift",
@@ -87,6 +90,7 @@ __all__ = [
     "SubscriptionPage",
     "TermNotOver",
     "User",
+    "answer_gift_in_person",
     "as_it_stood",
     "booked_files",
     "booked_orders",

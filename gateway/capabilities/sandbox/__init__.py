@@ -4,15 +4,13 @@ from gateway.capabilities.sandbox.back_end import SandboxBackEnd
 from gateway.capabilities.sandbox.capability import sandbox as sandbox_capabilities
 from gateway.capabilities.sandbox.deliveries import SandboxDeliveryFaults
 from gateway.capabilities.sandbox.messages import SandboxChannel, SandboxSms
-from gateway.capabilities.sandbox.repository import KEPT_FOR as MESSAGES_KEPT_FOR
-from gateway.capabilities.sandbox.repository import delete_old_messages
+from gateway.capabilities.sandbox.repository import delete_old as delete_old_sandbox_rows
 
 __all__ = [
-    "MESSAGES_KEPT_FOR",
     "SandboxBackEnd",
     "SandboxChannel",
     "SandboxDeliveryFaults",
     "SandboxSms",
-    "delete_old_messages",
+    "delete_old_sandbox_rows",
     "sandbox_capabilities",
 ]

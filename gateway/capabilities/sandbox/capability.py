@@ -11,11 +11,14 @@ from gateway.capabilities.bindings import live_binding, start_binding
 from gateway.capabilities.consents import CURRENT_TEXT
 from gateway.capabilities.consents import consents as consent_rows
 from gateway.capabilities.orders import (
+    AnswerGift,
+    Gift,
     NotConfirmable,
     NotOrderable,
     Order,
     OrderNotFound,
     OrderRef,
+    answer_gift_in_person,
     confirm_order,
     refuse_order,
 )
@@ -121,6 +124,22 @@ async def answer(request: AnswerOrder, ctx: Context) -> Order:
     """Say the yes or no that only the subscriber can say of a live order; the user is the one in Tuila-User."""
     _own_sandbox(ctx)
     answered: Order = await (confirm_order if request.yes else refuse_order)(OrderRef(request.id), ctx)
+    return answered
+
+
+@sandbox.capability(
+    scope="partner:self",
+    subject=Subject.REQUIRED,
+    effect=Effect.WRITE,
+    http="POST /v1/sandbox/gifts/{id}/answer",
+    title={"zh": "代沙箱用户答复赠送", "en": "Answer a gift for a sandbox user"},
+    errors=(NotASandbox, OrderNotFound, NotConfirmable, NotOrderable),
+    partner_only=True,
+)
+async def answer_gift(request: AnswerOrder, ctx: Context) -> Gift:
+    """Take or refuse a gift in its recipient's place; the recipient is the user in Tuila-User."""
+    _own_sandbox(ctx)
+    answered: Gift = await answer_gift_in_person(AnswerGift(request.id, request.yes), ctx)
     return answered
 
 

@@ -9,11 +9,13 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.capabilities.bindings import bindings
 from gateway.capabilities.sandbox.schemas import Faults, SandboxMessage
-from gateway.capabilities.sandbox.tables import sandbox_faults, sandbox_messages
+from gateway.capabilities.sandbox.tables import sandbox_faults, sandbox_messages, sandbox_orders
 from gateway.capabilities.subscribers import subscribers
 
-KEPT_FOR = timedelta(days=7)
+MESSAGES_KEPT_FOR = timedelta(days=7)
 """How long messages to sandbox users are kept."""
+ORDERS_KEPT_FOR = timedelta(days=30)
+"""How long the sandbox's back end knows an order: longer than anybody goes on asking about one."""
 
 
 def count_users(connection: Connection, partner_id: str) -> tuple[int, int]:
@@ -73,7 +75,11 @@ def list_messages(
     return [SandboxMessage(*row) for row in connection.execute(query.order_by(table.id.desc()).limit(limit))]
 
 
-def delete_old_messages(connection: Connection, before: datetime, limit: int) -> None:
-    """Drop up to `limit` messages from before that time."""
-    old = select(sandbox_messages.c.id).where(sandbox_messages.c.at < before).limit(limit)
-    connection.execute(delete(sandbox_messages).where(sandbox_messages.c.id.in_(old)))
+def delete_old(connection: Connection, now: datetime, limit: int) -> None:
+    """Drop up to `limit` messages and as many orders of the back end that are past their time."""
+    for key, at, kept_for in (
+        (sandbox_messages.c.id, sandbox_messages.c.at, MESSAGES_KEPT_FOR),
+        (sandbox_orders.c.number, sandbox_orders.c.ready_at, ORDERS_KEPT_FOR),
+    ):
+        old = select(key).where(at < now - kept_for).limit(limit)
+        connection.execute(delete(key.table).where(key.in_(old)))

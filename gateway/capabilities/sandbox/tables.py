@@ -18,6 +18,7 @@ sandbox_orders = Table(
     # Until then it is "processing".
     Column("ready_at", Instant, nullable=False),
 )
+Index("ix_sandbox_orders_ready_at", sandbox_orders.c.ready_at)
 
 sandbox_faults = Table(
     "sandbox_faults",

@@ -21,8 +21,9 @@ from gateway.capabilities.orders import NotOrderable, OrderNotFound
 from gateway.capabilities.orders.tables import orders, subscriptions
 from gateway.capabilities.partners import Partners
 from gateway.capabilities.reconciliation.repository import list_ours
-from gateway.capabilities.sandbox import MESSAGES_KEPT_FOR, SandboxBackEnd
+from gateway.capabilities.sandbox import SandboxBackEnd
 from gateway.capabilities.sandbox.errors import NotASandbox, SandboxFull, SandboxUserTaken
+from gateway.capabilities.sandbox.repository import MESSAGES_KEPT_FOR, ORDERS_KEPT_FOR
 from gateway.capabilities.sandbox.tables import sandbox_orders
 from gateway.capabilities.subscribers import subscribers
 from gateway.capabilities.watch.tables import watch_hours
@@ -211,6 +212,18 @@ async def test_a_gift_stays_in_the_sandbox(world: World) -> None:
     await world.work()
     assert (await found(world, order)).state == "cancelled"
     assert nothing_outside(world)
+
+
+async def test_the_back_end_forgets_orders_after_their_time(world: World) -> None:
+    order = await confirmed(world)
+    back_end = SandboxBackEnd(world.platform.store, world.clock)
+    world.clock.advance(days=ORDERS_KEPT_FOR.days)
+    await world.platform.tidy()
+    assert await back_end.status(order) is not None
+    world.clock.advance(seconds=1)
+    await world.platform.tidy()
+    assert await back_end.status(order) is None
+    assert (await found(world, order)).state == "completed"
 
 
 async def confirmed(world: World, **faults: Any) -> str:
