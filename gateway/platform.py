@@ -75,7 +75,7 @@ from gateway.kit.ids import Ids
 from gateway.messages import Channel, Sender
 from gateway.quota import CountedQuota
 from gateway.signing_keys import LiveSigningKeys
-from gateway.standards import tmf622, tmf622_events
+from gateway.standards.listeners import listener_formats
 from gateway.store import Store, StoreUnavailable, open_store
 from gateway.store.hot import HotState, open_hot_state
 from gateway.store.outbox import Handler, OutboxWorker, RetryPolicy
@@ -202,10 +202,7 @@ class Platform:
     def _formats(self) -> Formats:
         """What a webhook delivery may look like."""
         url, locale = self.settings.public_url, self.settings.locale
-        return Formats({
-            "standard": standard,
-            tmf622.FORMAT: tmf622_events.rendering(self.store, self.catalog, url, locale),
-        })  # fmt: skip
+        return Formats({"standard": standard, **listener_formats(self.store, self.catalog, url, locale)})
 
     def _exchange(self) -> None:
         folder = OrderFileFolder(self.settings.data_dir)

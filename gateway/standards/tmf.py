@@ -75,6 +75,7 @@ class Term(Answered, frozen=True):
     name: str
     description: str
     duration: Duration | None = None
+    valid_for: TimePeriod | None = None
 
 
 class Ref(Answered, frozen=True):

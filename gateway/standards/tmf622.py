@@ -7,7 +7,6 @@ start, a quantity, another payer), is refused; what only describes is kept or pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,18 +37,20 @@ from gateway.standards.tmf622_given import (
     placing_user,
 )
 from gateway.standards.tmf630 import moment
-from gateway.standards.tmf_hub import hub
+from gateway.standards.tmf_hub import Kinds, hub
 
 FORMAT = "tmf622"
 """Name of the delivery format of this interface's events."""
 
-KINDS: Mapping[str, Sequence[str]] = {
+KINDS: Kinds = {
     "ProductOrderCreateEvent": (f"order.{OrderState.ACKNOWLEDGED}",),
     "ProductOrderStateChangeEvent": tuple(
         f"order.{state}" for state in OrderState if state is not OrderState.ACKNOWLEDGED
     ),
+    "CancelProductOrderCreateEvent": ("cancellation.acknowledged",),
+    "CancelProductOrderStateChangeEvent": ("cancellation.done",),
 }
-"""The event types that are told, each with those of ours that it is told for."""
+"""The event types that are told. Of a cancellation nothing more is ever asked, so no `InformationRequired`."""
 
 _PARTY = frozenset({tmf.PARTY})
 _REQUIRED = frozenset({"productOrderItem", "productOrder"})

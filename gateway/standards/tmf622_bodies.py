@@ -166,26 +166,29 @@ def _together(page: OrderPage) -> list[list[Order]]:
 
 def cancellation(page: OrderPage, asked: Asked) -> CancelProductOrder:
     """The cancellation of a product order. It is cancelled once, so its id names that too."""
-    return _cancellation(page.items, asked)
+    return cancellation_of(page.items, "done", asked)
 
 
 def cancellations(page: OrderPage, asked: Asked) -> list[CancelProductOrder]:
     """The cancellations among a page of orders."""
-    return [_cancellation(orders, asked) for orders in _together(page) if _given_up(orders)]
+    return [cancellation_of(orders, "done", asked) for orders in _together(page) if _given_up(orders)]
 
 
 def _given_up(orders: Sequence[Order]) -> list[Order]:
     return [order for order in orders if order.state == OrderState.CANCELLED]
 
 
-def _cancellation(orders: Sequence[Order], asked: Asked) -> CancelProductOrder:
+def cancellation_of(
+    orders: Sequence[Order], state: Literal["acknowledged", "done"], asked: Asked
+) -> CancelProductOrder:
+    """The cancellation of those of the orders that were given up; there is at least one. Its date is told when it is done."""
     first, given_up = orders[0], _given_up(orders)
     return CancelProductOrder(
         id=first.id,
         href=f"{asked.root}{tmf.ORDERING}/cancelProductOrder/{first.id}",
-        state="done",
+        state=state,
         cancellation_reason=_reason_given(given_up),
-        effective_cancellation_date=max(order.updated_at for order in given_up),
+        effective_cancellation_date=max(order.updated_at for order in given_up) if state == "done" else None,
         product_order=Ref(
             id=first.id, href=f"{asked.root}{tmf.ORDERING}/productOrder/{first.id}", referred_type="ProductOrder"
         ),

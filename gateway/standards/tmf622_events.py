@@ -1,43 +1,30 @@
-"""The events of TMF622 4.0.0, as they are posted to a listener.
+"""What the events of TMF622 4.0.0 tell of: product orders and cancellations as they stood when the event happened.
 
-Each tells the product order as it stood when the event happened: a delivery that is late or comes again says the same.
+A delivery that is late or comes again says the same.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
+from msgspec import Struct
 
 from gateway.capabilities.events import StoredEvent
 from gateway.capabilities.offers import LiveCatalog
-from gateway.capabilities.orders import as_it_stood
+from gateway.capabilities.orders import Order, OrderState, as_it_stood
 from gateway.capabilities.orders.views import told
-from gateway.capabilities.webhooks import Render, Rendered, standard
-from gateway.standards import tmf
 from gateway.standards.operation import Asked
-from gateway.standards.tmf import Answered
-from gateway.standards.tmf622 import KINDS
-from gateway.standards.tmf622_bodies import ProductOrder, product_order
+from gateway.standards.tmf622_bodies import cancellation_of, product_order
+from gateway.standards.tmf_hub import Resource
 from gateway.store import Store
 
 _CREATED = "ProductOrderCreateEvent"
-_KIND_OF = {ours: kind for kind, types in KINDS.items() for ours in types}
-
-
-class ProductOrderPayload(Answered, frozen=True):
-    """What an event is about."""
-
-    product_order: ProductOrder
-
-
-class ProductOrderEvent(Answered, frozen=True):
-    """Something happened to a product order."""
-
-    event_id: str
-    event_time: datetime
-    event_type: str
-    event: ProductOrderPayload
+_CANCELLATION_STATES: Mapping[str, Literal["acknowledged", "done"]] = {
+    "CancelProductOrderCreateEvent": "acknowledged",
+    "CancelProductOrderStateChangeEvent": "done",
+}
 
 
 class _Step(msgspec.Struct):
@@ -45,22 +32,30 @@ class _Step(msgspec.Struct):
     version: int
 
 
-def rendering(store: Store, catalog: LiveCatalog, root: str, locale: str) -> Render:
-    """The format; `root` is the gateway's address as others reach it. What TMF622 does not tell goes out as `standard`."""
-    asked = Asked({}, {}, None, locale, root + tmf.ORDERING, root)
+def resource(store: Store, catalog: LiveCatalog, asked: Asked) -> Resource:
+    """The product order, or the cancellation, that an event tells of. `asked` has the addresses and the language."""
 
-    async def render(event: StoredEvent) -> Rendered | None:
-        kind = _KIND_OF.get(event.type)
-        if kind is None:
-            return await standard(event)
+    async def of(event: StoredEvent, kind: str) -> Struct | None:
         step = msgspec.json.decode(event.body, type=_Step)
         then = await store.read(as_it_stood, step.order, step.version, event.at)
-        if kind == _CREATED and then[0].id != step.order:
+        orders = [told(order, catalog, asked.locale, event.partner_id) for order in then]
+        if kind in _CANCELLATION_STATES:
+            return _cancellation(orders, step.order, _CANCELLATION_STATES[kind], asked)
+        if kind == _CREATED and orders[0].id != step.order:
             return None  # with its first order the whole is told
-        shown = product_order([told(order, catalog, locale, event.partner_id) for order in then], asked)
-        body = ProductOrderEvent(
-            event_id=event.id, event_time=event.at, event_type=kind, event=ProductOrderPayload(product_order=shown)
-        )
-        return Rendered(msgspec.json.encode(body), f"/listener/{kind[0].lower()}{kind[1:]}")
+        return product_order(orders, asked)
 
-    return render
+    return of
+
+
+def _cancellation(
+    orders: Sequence[Order], order_id: str, state: Literal["acknowledged", "done"], asked: Asked
+) -> Struct | None:
+    """The cancellation, told once: with the first of the orders that were given up at that moment."""
+    given_up = [order for order in orders if order.state == OrderState.CANCELLED]
+    at = next(order.updated_at for order in given_up if order.id == order_id)
+    if next(order.id for order in given_up if order.updated_at == at) != order_id:
+        return None
+    if state == "acknowledged" and any(order.updated_at < at for order in given_up):
+        return None  # more of it is given up: that there is a cancellation was told before
+    return cancellation_of(orders, state, asked)

@@ -7,13 +7,16 @@ files, which have POST and DELETE alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 from msgspec import Struct
 
-from gateway.capabilities.webhooks import Url, WebhookSecret, Words
+from gateway.capabilities.events import StoredEvent
+from gateway.capabilities.webhooks import Render, Rendered, Url, WebhookSecret, Words, standard
 from gateway.errors import MalformedRequest
 from gateway.standards import tmf
 from gateway.standards.operation import Asked, Operation
@@ -35,8 +38,47 @@ class EventSubscription(Answered, frozen=True):
     query: str | None = None
 
 
-def hub(format: str, kinds: Mapping[str, Sequence[str]]) -> tuple[Operation, ...]:
-    """The operations of a hub; `kinds`: the standard's event types, each with those of ours that it tells of."""
+class TmfEvent(Answered, frozen=True):
+    """Something happened to a resource, which stands under its own name."""
+
+    event_id: str
+    event_time: datetime
+    event_type: str
+    event: Mapping[str, Struct]
+
+
+Kinds = Mapping[str, Sequence[str]]
+"""The event types of a standard that are told, each with those of ours that it is told for. None of ours is for two."""
+
+Resource = Callable[[StoredEvent, str], Awaitable[Struct | None]]
+"""The resource as it stood when the event happened, for the event and the standard's type of it; None: it is not told."""
+
+
+def rendering(kinds: Kinds, resource: Resource) -> Render:
+    """A hub's delivery format. What the standard has no event for goes out as `standard`."""
+    kind_of = {ours: kind for kind, types in kinds.items() for ours in types}
+
+    async def render(event: StoredEvent) -> Rendered | None:
+        kind = kind_of.get(event.type)
+        if kind is None:
+            return await standard(event)
+        shown = await resource(event, kind)
+        if shown is None:
+            return None
+        body = TmfEvent(
+            event_id=event.id, event_time=event.at, event_type=kind, event={_lower(type(shown).__name__): shown}
+        )
+        return Rendered(msgspec.json.encode(body), f"/listener/{_lower(kind)}")
+
+    return render
+
+
+def _lower(name: str) -> str:
+    return name[0].lower() + name[1:]
+
+
+def hub(format: str, kinds: Kinds) -> tuple[Operation, ...]:
+    """The operations of a hub whose listeners get that delivery format."""
 
     def registering(asked: Asked) -> dict[str, Any]:
         given: GivenListener = asked.body
@@ -59,7 +101,7 @@ def _forgotten(answer: Any, asked: Asked) -> None:
     return None
 
 
-def _wanted(query: str, kinds: Mapping[str, Sequence[str]]) -> list[str]:
+def _wanted(query: str, kinds: Kinds) -> list[str]:
     """The event types that the query selects: all of them where it is empty.
 
     Raises:
@@ -78,7 +120,7 @@ def _wanted(query: str, kinds: Mapping[str, Sequence[str]]) -> list[str]:
     return [*wanted]
 
 
-def _not_told(kinds: Mapping[str, Sequence[str]]) -> MalformedRequest:
+def _not_told(kinds: Kinds) -> MalformedRequest:
     told = ", ".join(kinds)
     return MalformedRequest(
         {

@@ -24,7 +24,14 @@ from gateway.capabilities.orders.errors import (
 from gateway.capabilities.orders.moving import move
 from gateway.capabilities.orders.placing import OrderJob
 from gateway.capabilities.orders.placing_many import PlaceMany
-from gateway.capabilities.orders.repository import PartnerRefs, StoredOrder, as_it_stood, get_any, list_cancellable
+from gateway.capabilities.orders.repository import (
+    Held,
+    PartnerRefs,
+    StoredOrder,
+    as_it_stood,
+    get_any,
+    list_cancellable,
+)
 from gateway.capabilities.orders.schemas import (
     Action,
     AnswerGift,
@@ -63,6 +70,7 @@ __all__ = [
     "Fulfilment",
     "Gift",
     "GiftPage",
+    "Held",
     "ListGifts",
     "ListOrders",
     "ListSubscriptions",

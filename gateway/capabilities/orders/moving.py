@@ -38,6 +38,8 @@ def move(
         actor=actor, channel=channel, reason=reason, now=now, event_id=ids(),
     )  # fmt: skip
     seq = order.transitions + 1
+    if to is OrderState.CANCELLED:
+        _tell_cancellation(unit, order, changes.get("cancel_reason"), now=now, ids=ids)
     unit.update(orders, {"id": order.id}, state=to.value, transitions=seq, updated_at=now, **changes)
     return order._replace(state=to, transitions=seq, updated_at=now, **changes)
 
@@ -65,3 +67,25 @@ def record_step(
         unit, f"order.{after}", told, id=event_id, at=now, key=order.id, step=seq,
         partner_id=order.partner_id, account=order.account, subscriber_id=order.subscriber_id,
     )  # fmt: skip
+
+
+def _tell_cancellation(
+    unit: Unit, order: StoredOrder, reason: str | None, *, now: datetime, ids: Callable[[], str]
+) -> None:
+    """Tell of the cancellation as a task of its own, which TMF622 makes of it: taken down, and done at once."""
+    told: dict[str, Any] = {
+        "order": order.id,
+        "version": order.transitions + 1,
+        "partner_ref": order.partner_ref,
+        "reason": reason,
+    }
+    if order.together is not None:
+        told["together"] = order.together
+    if order.sandbox:
+        told["sandbox"] = True
+    for step, state in enumerate(("acknowledged", "done")):
+        emit(
+            unit, f"cancellation.{state}", {**told, "state": state}, id=ids(), at=now, step=step,
+            key=f"cancellation:{order.together or order.id}", partner_id=order.partner_id, account=order.account,
+            subscriber_id=order.subscriber_id,
+        )  # fmt: skip

@@ -14,6 +14,7 @@ from auth.phone_number import PhoneVault, mask
 from gateway.capabilities.interactions import interactions
 from gateway.capabilities.offers import LiveCatalog, Offer, why_not
 from gateway.capabilities.orders import words
+from gateway.capabilities.orders.holding import Holdings
 from gateway.capabilities.orders.moving import move
 from gateway.capabilities.orders.placing import CONFIRM_WITHIN, OrderJob
 from gateway.capabilities.orders.repository import (
@@ -24,7 +25,7 @@ from gateway.capabilities.orders.repository import (
     is_converting,
 )
 from gateway.capabilities.orders.states import NOT_TAKEN_UP, REFUSED, OrderState
-from gateway.capabilities.orders.tables import subscriptions, trials
+from gateway.capabilities.orders.tables import trials
 from gateway.capabilities.subscribers import contact_of
 from gateway.kit.clock import Clock
 from gateway.messages import notify
@@ -63,6 +64,7 @@ class Fulfilment:
         self._clears = clears
         self._clock = clock
         self._ids = ids
+        self._holdings = Holdings(store, clock, ids)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Outbox kind → handler."""
@@ -164,12 +166,11 @@ class Fulfilment:
         """End a trial whose days are over, unless it was converted or is just being."""
         order = await self._order(job)
         held = await self._store.read(get_held, order.subscriber_id, order.offer_code)
-        now = self._clock()
-        if held is None or held.trial_ends_at is None or held.trial_ends_at > now:
+        if held is None or held.trial_ends_at is None or held.trial_ends_at > self._clock():
             return
         if await self._store.read(is_converting, order.subscriber_id, order.offer_code):
             raise RetryLater(_ASK_AGAIN, "the trial is being converted")
-        unit.update(subscriptions, {"id": held.id}, ended_at=now)
+        await self._holdings.end(unit, order.subscriber_id, held)
         self._tell(unit, job, order, words.trial_ended(self._offer(order)))
 
     def hand_over(self, unit: Unit, order: StoredOrder, file: str) -> StoredOrder:
@@ -237,25 +238,21 @@ class Fulfilment:
         """Make what is held what the back end made of it."""
         holder = order.holder_id
         held = await self._store.read(get_held, holder, order.offer_code)
-        now = self._clock()
         if order.action == "unsubscribe":
             if held is not None:
-                unit.update(subscriptions, {"id": held.id}, ended_at=now)
+                await self._holdings.end(unit, holder, held)
             return
         if order.replaces is not None:
             replaced = await self._store.read(get_held, holder, order.replaces)
             if replaced is not None:
-                unit.update(subscriptions, {"id": replaced.id}, ended_at=now)
+                await self._holdings.end(unit, holder, replaced)
         if held is not None:
-            unit.update(subscriptions, {"id": held.id}, trial_ends_at=None)
+            await self._holdings.keep(unit, holder, held)
             return
+        now = self._clock()
         trial = self._offer(order).trial if order.action == "start_trial" else None
         trial_ends_at = None if trial is None else now + timedelta(days=trial.days)
-        unit.insert(
-            subscriptions,
-            id=self._ids(), subscriber_id=holder, offer_code=order.offer_code, order_id=order.id, started_at=now,
-            ended_at=None, trial_ends_at=trial_ends_at,
-        )  # fmt: skip
+        await self._holdings.start(unit, holder, order.offer_code, order.id, trial_ends_at)
         if trial is not None:
             unit.insert(trials, subscriber_id=holder, offer_code=order.offer_code, order_id=order.id, started_at=now)
             self._owe(unit, job, "orders.end_trial", order, after=timedelta(days=trial.days))

@@ -66,12 +66,17 @@ def gift_view(order: StoredOrder, ctx: Context) -> Gift:
 
 def subscription_view(held: Held, ctx: Context) -> Subscription:
     """What is held, in the caller's language."""
-    offer = ctx.part(LiveCatalog).current.by_code.get(held.offer_code)
+    return held_as(held, ctx.part(LiveCatalog), ctx.locale)
+
+
+def held_as(held: Held, catalog: LiveCatalog, locale: str) -> Subscription:
+    """What is held, in a language."""
+    offer = catalog.current.by_code.get(held.offer_code)
     if offer is None:
         return Subscription(held.id, held.offer_code, held.offer_code, 0, "month", held.started_at, "")
-    how = offer.cancel_rule.en if ctx.locale.startswith("en") else offer.cancel_rule.zh
+    how = offer.cancel_rule.en if locale.startswith("en") else offer.cancel_rule.zh
     return Subscription(
-        held.id, offer.code, offer.names.to(ctx.locale), offer.price_fen, offer.period, held.started_at, how,
+        held.id, offer.code, offer.names.to(locale), offer.price_fen, offer.period, held.started_at, how,
         held.trial_ends_at,
     )  # fmt: skip
 

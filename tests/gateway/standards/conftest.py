@@ -2,68 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-import aiohttp
 import pytest
 
-from gateway.app import create_app
-from gateway.server import listen, serving
-from tests.fixtures.world import OPERATOR, World
-
-SCOPES = ("offers:*", "orders:*", "subscriptions:*", "recommendations:*", "bindings:*")
-
-
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    body: Any
-    headers: Any
-
-
-class Client:
-    """A partner's server."""
-
-    def __init__(self, session: aiohttp.ClientSession, url: str, world: World) -> None:
-        self.session = session
-        self.url = url
-        self.world = world
-        self.headers: dict[str, str] = {}
-
-    async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        data = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
-        async with self.session.request(method, self.url + path, headers=sent, **data) as response:
-            return Answer(response.status, await response.json(content_type=None), response.headers)
-
-    async def log_in(self, *scopes: str, partner: str = "shop", per_second: int | None = None) -> None:
-        """Register a partner and show its token from now on."""
-        given = await self.world.call(
-            OPERATOR,
-            "partners.create",
-            id=partner,
-            name="Shop",
-            scopes=list(scopes or SCOPES),
-            origins=[],
-            per_second=per_second,
-            per_day=None if per_second is None else 1_000_000_000,
-        )
-        form = {"grant_type": "client_credentials"}
-        basic = {"Authorization": aiohttp.encode_basic_auth(given.client_id, given.client_secret)}
-        async with self.session.post(self.url + "/oauth/token", data=form, headers=basic) as response:
-            token = (await response.json())["access_token"]
-        self.headers["Authorization"] = f"Bearer {token}"
-
-
-@contextlib.asynccontextmanager
-async def client_of(world: World) -> AsyncIterator[Client]:
-    """A client of that world's gateway."""
-    async with serving(create_app(world.platform), listen("127.0.0.1", 0)) as url, aiohttp.ClientSession() as session:
-        yield Client(session, url, world)
+from tests.fixtures.world import World
+from tests.gateway.standards.client import Client, client_of
+from tests.gateway.standards.listener import Listener, listening
 
 
 @pytest.fixture
@@ -77,4 +23,11 @@ async def client(world: World) -> AsyncIterator[Client]:
 async def small(make_world: Callable[..., Any], sqlite_url: str) -> AsyncIterator[Client]:
     """A client of a fresh gateway on SQLite, for what the database has no part in."""
     async with client_of(await make_world(sqlite_url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def listener(make_world: Callable[..., Any], sqlite_url: str) -> AsyncIterator[Listener]:
+    """A listener of a fresh gateway on SQLite, which a partner may register with every hub."""
+    async with listening(make_world, sqlite_url) as opened:
         yield opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fixtures.world import CODE
-from tests.gateway.standards.conftest import Answer, Client
+from tests.gateway.standards.client import Answer, Client
 from tests.gateway.standards.documents import answered_as, needed
 
 BASE = "/one-time-password-sms/v1"

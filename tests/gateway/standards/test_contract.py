@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from gateway.standards import STANDARDS, Standard
-from tests.gateway.standards.conftest import Client
+from tests.gateway.standards.client import Client
 from tests.gateway.standards.documents import document, needed
 
 CHECKS = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.standards import STANDARDS, Standard
-from tests.gateway.standards.conftest import Client
+from tests.gateway.standards.client import Client
 from tests.gateway.standards.documents import conforms, document, needed
 
 METHODS = ("get", "post", "put", "patch", "delete")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.capabilities.offers import Catalog
 from gateway.platform import CATALOG_FILES
 from gateway.standards.tmf import yuan
-from tests.gateway.standards.conftest import Client
+from tests.gateway.standards.client import Client
 from tests.gateway.standards.documents import conforms, needed
 
 BASE = "/tmf-api/productCatalogManagement/v4"

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from gateway.capabilities.orders.states import OrderState
 from gateway.standards.tmf622_bodies import STATES, ProductOrderState
 from tests.fixtures.world import person
-from tests.gateway.standards.conftest import Client
+from tests.gateway.standards.client import Client
 from tests.gateway.standards.documents import conforms, document, needed
 
 BASE = "/tmf-api/productOrderingManagement/v4"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adapters.webhooks.protocol import Reply
 from gateway.standards.tmf622_bodies import STATES, ProductOrderState, state_of
 from tests.fixtures.world import partner, person
-from tests.gateway.standards.conftest import SCOPES, Client
+from tests.gateway.standards.client import SCOPES, Client
 from tests.gateway.standards.documents import conforms, needed
 from tests.gateway.standards.test_tmf_hub import send
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.gateway.standards.conftest import Client
+from tests.gateway.standards.client import Client
 from tests.gateway.standards.documents import conforms, needed
 from tests.waiting import wait_for
 

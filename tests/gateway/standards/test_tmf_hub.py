@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from aiohttp import web
 from standardwebhooks import Webhook
 
-from adapters.webhooks.client import WebhookClient
 from adapters.webhooks.protocol import Reply
-from config.settings import WebhookSettings
 from gateway.capabilities.webhooks.formats import address_below
-from gateway.platform import Outside, Platform
 from tests.fixtures.world import partner, person
-from tests.gateway.standards.conftest import SCOPES, Client
+from tests.gateway.standards.client import SCOPES, Client
 from tests.gateway.standards.documents import conforms, needed
+from tests.gateway.standards.listener import Listener
 
 BASE = "/tmf-api/productOrderingManagement/v4"
 CALLBACK = "https://shop.example.test/tmf/"
@@ -153,7 +147,7 @@ async def test_a_late_delivery_tells_the_order_as_it_was_and_later_ones_wait_for
     small.world.clock.advance(minutes=10)
     again = await send(small)
     assert again[0] == first[0]
-    assert [one.state for one in again] == ["acknowledged", "pending", "cancelled"]
+    assert [one.state for one in again[:3]] == ["acknowledged", "pending", "cancelled"]
 
 
 async def test_what_the_interface_has_no_event_for_goes_to_the_callback_itself(small: Client) -> None:
@@ -181,40 +175,73 @@ def test_a_path_goes_below_the_address_and_before_its_query(url: str, path: str,
     assert address_below(url, path) == address
 
 
-@contextlib.asynccontextmanager
-async def receiver(got: list[tuple[str, dict[str, str], bytes]]) -> AsyncIterator[str]:
-    async def take(request: web.Request) -> web.Response:
-        got.append((request.path, dict(request.headers), await request.read()))
-        return web.Response(status=201)
-
-    app = web.Application()
-    app.router.add_post("/{path:.*}", take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr] # it was started
-    finally:
-        await runner.cleanup()
+async def test_a_listener_over_a_real_socket_verifies_what_it_gets(listener: Listener) -> None:
+    listener.world.clock.now = datetime.now(UTC)  # the library compares with the time of day
+    await listener.world.subscriber("partner:shop:u1")
+    hook = (await listener.register(BASE))["id"]
+    secret = (await listener.world.call(partner(), "webhooks.rotate_secret", id=hook)).secret
+    await listener.client("POST", f"{BASE}/productOrder", ORDER)
+    heard = await listener.hear()
+    assert len(heard) == 2
+    for one in heard:
+        event = Webhook(secret).verify(one.raw, one.headers)
+        assert one.path == f"/tmf/listener/{event['eventType'][0].lower()}{event['eventType'][1:]}"
+        assert event["eventId"] == one.headers["webhook-id"]
 
 
-async def test_a_listener_over_a_real_socket_verifies_what_it_gets(small: Client) -> None:
-    world, got = small.world, list[tuple[str, dict[str, str], bytes]]()
-    world.clock.now = datetime.now(UTC)  # the library compares with the time of day
-    await ready(small)
-    group = WebhookSettings(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),))
-    settings = world.settings.model_copy(update={"webhooks": group})
-    async with receiver(got) as url, contextlib.aclosing(WebhookClient(allowed=group.allowed_networks)) as client:
-        sender = Platform(settings, Outside(world.boss, world.sms, {}, client), clock=world.clock)
-        await sender.catalog.refresh(sender.store)
-        hook = (await world.call(partner(), "webhooks.create", url=f"{url}/tmf", format="tmf622", on=sender)).webhook
-        secret = (await world.call(partner(), "webhooks.rotate_secret", id=hook.id)).secret
-        await small("POST", f"{BASE}/productOrder", ORDER)
-        await world.platform.sequencer.number()
-        assert await sender.webhooks.run_due() == 2
-        for path, headers, body in got:
-            event = Webhook(secret).verify(body, headers)
-            assert path == f"/tmf/listener/{event['eventType'][0].lower()}{event['eventType'][1:]}"
-            assert event["eventId"] == headers["webhook-id"]
-        await sender.close()
+CANCELLATION = ["CancelProductOrderCreateEvent", "CancelProductOrderStateChangeEvent"]
+SEVERAL = {
+    **ORDER,
+    "productOrderItem": [
+        {"id": at, "action": "add", "productOffering": {"id": offer}}
+        for at, offer in (("1", "TM-MUSIC-10"), ("2", "TM-NEWS-3"), ("3", "TM-READ-5"))
+    ],
+}
+
+
+@needed
+@pytest.mark.parametrize("order", [ORDER, SEVERAL], ids=["one item", "three items"])
+async def test_a_cancellation_is_told_once_and_is_then_the_one_that_is_read(
+    listener: Listener, order: dict[str, Any]
+) -> None:
+    await listener.world.subscriber("partner:shop:u1")
+    await listener.register(BASE, "eventType=" + ",".join(CANCELLATION))
+    placed = (await listener.client("POST", f"{BASE}/productOrder", order)).body["id"]
+    assert await listener.hear() == []
+    wanted = {"productOrder": {"id": placed}, "cancellationReason": "not wanted any more"}
+    made = (await listener.client("POST", f"{BASE}/cancelProductOrder", wanted)).body
+    heard = await listener.hear()
+    assert [one.kind for one in heard] == CANCELLATION
+    assert [one.path for one in heard] == [f"/tmf/listener/{kind[0].lower()}{kind[1:]}" for kind in CANCELLATION]
+    assert all(conforms("tmf622", one.kind, one.body) for one in heard)
+    assert [one.resource["state"] for one in heard] == ["acknowledged", "done"]
+    assert heard[1].resource == made == (await listener.client("GET", f"{BASE}/cancelProductOrder/{placed}")).body
+    await listener.client("POST", f"{BASE}/cancelProductOrder", wanted)
+    assert await listener.hear() == [], "said again it changes nothing"
+
+
+async def test_more_that_is_given_up_later_belongs_to_the_same_cancellation(listener: Listener) -> None:
+    await listener.world.subscriber("partner:shop:u1")
+    await listener.register(BASE, "eventType=" + ",".join(CANCELLATION))
+    await listener.client("POST", f"{BASE}/productOrder", SEVERAL)
+    user = {"Tuila_User": "u1"}
+    orders = (await listener.client("GET", "/v1/orders", None, **user)).body["items"]
+    for at in (1, 0):
+        listener.world.clock.advance(minutes=1)
+        await listener.client("POST", f"/v1/orders/{orders[at]['id']}/cancel", None, **user)
+    heard = await listener.hear()
+    assert [one.kind for one in heard] == [*CANCELLATION, CANCELLATION[1]]
+    assert len({one.resource["id"] for one in heard}) == 1
+    assert heard[1].resource["effectiveCancellationDate"] < heard[2].resource["effectiveCancellationDate"]
+
+
+async def test_who_says_no_cancels_too_and_whom_it_does_not_concern_hears_nothing(listener: Listener) -> None:
+    number = await listener.world.subscriber("partner:shop:u1")
+    await listener.world.bind("wechat:gh:o1", number)
+    await listener.register(BASE)
+    placed = (await listener.client("POST", f"{BASE}/productOrder", ORDER)).body["id"]
+    await listener.hear()
+    await listener.client.log_in(*SCOPES, "webhooks:*", partner="other")
+    await listener.register(BASE)
+    await listener.world.call(person("wechat:gh:o1"), "orders.refuse", id=placed)
+    assert [one.kind for one in await listener.hear()] == ["ProductOrderStateChangeEvent", *CANCELLATION]
