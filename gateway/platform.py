@@ -136,6 +136,7 @@ class Platform:
         sets: Iterable[CapabilitySet] = SETS,
         store: Store | None = None,
         hot: HotState | None = None,
+        catalog: LiveCatalog | None = None,
         clock: Clock = utc_now,
         ids: Callable[[], str] | None = None,
         generate_code: Callable[[], str] = one_time_code.generate,
@@ -152,7 +153,7 @@ class Platform:
         self.vault: PhoneVault = self.keys.phone_vault()
         self.sandbox_channel = SandboxChannel(self.store, clock)
         self.order_links = self.keys.order_links()
-        self.catalog = LiveCatalog.with_words_of(CATALOG_FILES)
+        self.catalog = catalog or LiveCatalog.with_words_of(CATALOG_FILES)
         self.ranker = LiveRanker()
         self.catalog.on_change(self.ranker.use_catalog)
         self.partners = Partners(self.store, self.keys.signing_key_box(), clock)

@@ -7,12 +7,12 @@ from tests.fixtures.server_process import free_tcp_port
 
 pytest_plugins = [
     "tests.fixtures.browser",
-    "tests.fixtures.database",
     "tests.fixtures.network",
     "tests.fixtures.postgresql",
+    "tests.fixtures.database",  # each of those from here on imports parts of one above
     "tests.fixtures.redis",
     "tests.fixtures.world",
-    "tests.fixtures.sign_in",  # after the world, whose parts it imports
+    "tests.fixtures.sign_in",
 ]
 
 # A slow moment of a busy machine is not a finding; pytest-timeout bounds the test as a whole.

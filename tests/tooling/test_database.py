@@ -9,10 +9,10 @@ def test_a_store_test_runs_on_both_databases_under_their_names(database_url, req
     assert database_url.startswith({"sqlite": "sqlite+pysqlite:///", "postgresql": "postgresql+asyncpg://"}[backend])
 
 
-def test_the_sqlite_file_is_not_there_yet_and_can_be_made(sqlite_url):
-    file = Path(make_url(sqlite_url).database or "")
+def test_the_sqlite_file_is_not_there_yet_and_can_be_made(empty_sqlite_url):
+    file = Path(make_url(empty_sqlite_url).database or "")
     assert not file.exists()
-    engine = create_engine(sqlite_url)
+    engine = create_engine(empty_sqlite_url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE offers (id integer)"))
     engine.dispose()

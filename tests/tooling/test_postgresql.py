@@ -3,6 +3,7 @@ import os
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.fixtures import postgresql
@@ -22,21 +23,31 @@ async def ask(url, *statements):
 
 
 @pytest.mark.parametrize("time", ["first", "second"])
-async def test_each_test_starts_with_an_empty_database(postgresql_url, time):
+async def test_each_test_starts_with_an_empty_database(empty_postgresql_url, time):
     tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
-    assert await ask(postgresql_url, tables) == 0
-    await ask(postgresql_url, "CREATE TABLE offers (title text)", "INSERT INTO offers VALUES ('流量包')")
-    assert await ask(postgresql_url, "SELECT title FROM offers") == "流量包"
+    assert await ask(empty_postgresql_url, tables) == 0
+    await ask(empty_postgresql_url, "CREATE TABLE offers (title text)", "INSERT INTO offers VALUES ('流量包')")
+    assert await ask(empty_postgresql_url, "SELECT title FROM offers") == "流量包"
 
 
-async def test_a_template_is_copied_with_its_tables(postgresql_server):
-    template = postgresql_server.create_database()
-    postgresql_server.sql("CREATE TABLE offers (id bigint)", template)
-    postgresql_server.sql("INSERT INTO offers VALUES (7)", template)
-    copy = postgresql_server.create_database(template)
-    assert await ask(postgresql_server.url(copy), "SELECT id FROM offers") == 7
-    postgresql_server.drop_database(copy)
-    postgresql_server.drop_database(template)
+async def test_a_cleared_database_keeps_its_tables_only(postgresql_server):
+    name = postgresql_server.create_database()
+    postgresql_server.sql("CREATE TABLE offers (id bigserial PRIMARY KEY)", name)
+    postgresql_server.sql("CREATE TABLE orders (offer bigint REFERENCES offers)", name)
+    url = postgresql_server.url(name)
+    add = "INSERT INTO offers DEFAULT VALUES", "INSERT INTO orders VALUES (1)", "SELECT max(id) FROM offers"
+    assert await ask(url, *add) == 1
+    engine = create_async_engine(url)
+    async with engine.connect() as forgotten:
+        await forgotten.execute(text("SELECT 1"))
+        postgresql_server.clear_database(name)
+        with pytest.raises(DBAPIError):
+            await forgotten.execute(text("SELECT 1"))
+        await forgotten.invalidate()
+    await engine.dispose()
+    assert await ask(url, "SELECT count(*) FROM orders") == 0
+    assert await ask(url, *add) == 1
+    postgresql_server.drop_database(name)
 
 
 def test_a_wrong_statement_is_told(postgresql_server):

@@ -8,22 +8,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway import migrations
 from gateway.commands import data
-from gateway.store import open_store
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "docs" / "examples"
 FILMS = ROOT.parent / "shared" / "data" / "movielens-100k"
-
-
-@pytest.fixture
-async def migrated(database_url):
-    """A database with the newest schema."""
-    store = open_store(database_url)
-    await store.write(migrations.upgrade)
-    await store.close()
-    return database_url
 
 
 @pytest.fixture
@@ -43,9 +32,9 @@ def tuila(monkeypatch, tmp_path):
     return run
 
 
-def test_a_new_installation_from_files_to_recommendation(migrated, tuila, tmp_path):
+def test_a_new_installation_from_files_to_recommendation(database_url, tuila, tmp_path):
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
-    database = ("--database-url", migrated)
+    database = ("--database-url", database_url)
     assert tuila("import", "offers", ROOT / "config" / "catalog", *database) == (0, "63 offers taken over\n")
     for kind, file, told in (
         ("subscribers", "subscribers.csv", "3 taken over, 2 rejected in"),
@@ -77,10 +66,10 @@ def test_a_new_installation_from_files_to_recommendation(migrated, tuila, tmp_pa
         (["recommend", "--ref", "nobody"], "there is no subscriber nobody"),
     ],
 )
-def test_a_mistake_of_the_user_ends_in_a_sentence_and_code_2(migrated, tuila, tmp_path, words, told):
+def test_a_mistake_of_the_user_ends_in_a_sentence_and_code_2(database_url, tuila, tmp_path, words, told):
     (tmp_path / "some.csv").write_text("a,b\n1,2\n")
     (tmp_path / "bad.toml").write_text("[[offer]\n")
-    code, output = tuila(*words, "--database-url", migrated)
+    code, output = tuila(*words, "--database-url", database_url)
     assert (code, output.count("\n")) == (2, 1)
     assert told in output
 
@@ -92,8 +81,8 @@ def test_a_database_without_a_schema_is_said_to_be_one(tuila, tmp_path):
 
 
 @pytest.mark.skipif(not FILMS.exists(), reason="the film ratings (../shared/data) are not present")
-def test_real_ratings_become_films_recommended_with_reasons(migrated, tuila, tmp_path):
-    database = ("--database-url", migrated)
+def test_real_ratings_become_films_recommended_with_reasons(database_url, tuila, tmp_path):
+    database = ("--database-url", database_url)
     code, output = tuila(
         "import", "usage", FILMS / "u.data", "--mapping", EXAMPLES / "movielens.toml", "--create-subscribers",
         "--report", tmp_path / "rejected", *database,

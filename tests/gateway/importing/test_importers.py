@@ -339,8 +339,8 @@ async def test_a_catalog_is_taken_over_whole_or_not_at_all(world, tmp_path):
 # --- runs -----------------------------------------------------------------------------------------------------------
 
 
-async def test_an_import_into_an_empty_database_says_what_to_do(database_url, tmp_path):
-    store = open_store(database_url)
+async def test_an_import_into_an_empty_database_says_what_to_do(empty_database_url, tmp_path):
+    store = open_store(empty_database_url)
     (tmp_path / "u.csv").write_text("subscriber,item,at\n")
     importer = UsageImporter(store, UsageLake(tmp_path), utc_now)
     with pytest.raises(ImportRefused, match=r"tuila migrate"):

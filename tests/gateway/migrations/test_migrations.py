@@ -20,16 +20,16 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, metadata))
 
 
-async def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
-    store = open_store(database_url)
+async def test_the_migrated_schema_is_the_declared_one(empty_database_url: str) -> None:
+    store = open_store(empty_database_url)
     assert await store.write(migrations.upgrade) is None
     assert await store.read(differences) == []
     assert await store.read(migrations.current) == migrations.newest()
     await store.close()
 
 
-async def test_processes_that_start_together_migrate_once(database_url: str) -> None:
-    stores = [open_store(database_url) for _ in range(3)]
+async def test_processes_that_start_together_migrate_once(empty_database_url: str) -> None:
+    stores = [open_store(empty_database_url) for _ in range(3)]
     before = await asyncio.gather(*(store.write(migrations.upgrade) for store in stores))
     assert sorted(map(str, before)) == [str(migrations.newest())] * 2 + ["None"]
     for store in stores:

@@ -31,8 +31,8 @@ def test_sqlite_gives_back_every_text_as_it_was(rows: list[tuple[str | None, boo
     assert sorted(map(repr, found)) == sorted(repr([name, int(good)]) for name, good in rows)
 
 
-async def test_both_databases_answer_alike(database_url: str) -> None:
-    store = open_store(database_url)
+async def test_both_databases_answer_alike(empty_database_url: str) -> None:
+    store = open_store(empty_database_url)
     await store.write(tables.create_all)
     await store.write(lambda connection: connection.execute(insert(things), [{"name": "一", "good": True}]))
     query = AtOnce(select(things.c.name, things.c.good))

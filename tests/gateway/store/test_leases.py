@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, select
 
 from gateway.kit.clock import utc_now
-from gateway.store import Unit, metadata, open_store
+from gateway.store import Unit, open_store
 from gateway.store.outbox import Job, OutboxWorker, outbox, owe
 from tests.waiting import wait_for
 
@@ -17,7 +17,6 @@ LEASE = timedelta(seconds=0.3)
 
 async def test_work_longer_than_its_lease_is_not_done_by_another(database_url: str) -> None:
     store = open_store(database_url)
-    await store.write(metadata.create_all)
     begun, may_end = 0, asyncio.Event()
 
     async def slow(job: Job, unit: Unit) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.kit.ids import Ids
-from gateway.store import Store, Unit, metadata, open_store, outbox
+from gateway.store import Store, Unit, open_store, outbox
 from gateway.store.outbox import Handler, Job, OutboxWorker, RetryLater, RetryPolicy, Undeliverable, owe
 from tests.fixtures.world import Clock
 
@@ -20,7 +20,6 @@ from tests.fixtures.world import Clock
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     opened = open_store(database_url)
-    await opened.write(lambda connection: metadata.create_all(connection, [outbox.outbox]))
     yield opened
     await opened.close()
 

@@ -18,8 +18,8 @@ things = Table("things", tables, Column("id", Integer, primary_key=True), Column
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    opened = open_store(database_url)
+async def store(empty_database_url: str) -> AsyncIterator[Store]:
+    opened = open_store(empty_database_url)
     await opened.write(tables.create_all)
     yield opened
     await opened.close()
@@ -74,12 +74,12 @@ async def test_a_unit_inserts_upserts_updates_and_deletes(store: Store) -> None:
     assert await store.read(names) == {2: "two", 3: "three"}
 
 
-async def test_what_nobody_waits_for_is_written_by_the_time_the_store_is_closed(database_url: str) -> None:
-    first = open_store(database_url)
+async def test_what_nobody_waits_for_is_written_by_the_time_the_store_is_closed(empty_database_url: str) -> None:
+    first = open_store(empty_database_url)
     await first.write(tables.create_all)
     first.commit_soon(thing(1, "soon"))
     await first.close()
-    second = open_store(database_url)
+    second = open_store(empty_database_url)
     assert await second.read(names) == {1: "soon"}
     await second.close()
 
