@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import aiohttp
-import msgspec
 import structlog
 
 from adapters.boss.client import BossClient
@@ -138,9 +137,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
         app, platform.capabilities, platform.invoke, authentication, parts.get(Partners), platform.clock,
         version=VERSION, public_url=settings.public_url,
     )  # fmt: skip
-    methods = msgspec.json.encode(
-        openrpc.document(platform.capabilities.values(), title="Tuila", version=VERSION, server=settings.public_url)
-    )
+    methods = openrpc.encoded(tuple(platform.capabilities.values()), VERSION, settings.public_url)
     openrpc.mount(app, methods)
     websocket.mount(app, platform, authentication, methods)
     oauth_metadata.mount(app, parts)

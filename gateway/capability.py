@@ -121,9 +121,9 @@ def _one(request: Any) -> int:
     return 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Capability:
-    """One declared capability."""
+    """One declared capability. It equals itself alone, so what is made of some capabilities can be kept for them."""
 
     name: str
     """`<set>.<verb>`: the same in URL, log, metric, audit and every surface."""

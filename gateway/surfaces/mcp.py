@@ -87,7 +87,7 @@ class Tools:
     """Answers the protocol's methods."""
 
     def __init__(self, capabilities: Mapping[str, Capability], invoke: Invoker, clock: Clock, version: str) -> None:
-        self._tools = tools_of(capabilities.values())
+        self._tools = tools_of(tuple(capabilities.values()))
         self._invoke = invoke
         self._clock = clock
         self._server = {"name": "tuila", "title": "Tuila", "version": version}

@@ -5,8 +5,10 @@ Source: the specification's revision 2026-07-28, server/tools.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -79,8 +81,9 @@ class Tool(msgspec.Struct, frozen=True):
         }
 
 
-def tools_of(capabilities: Iterable[Capability]) -> dict[str, Tool]:
-    """The tools by name, in the order of their names.
+@lru_cache(maxsize=8)
+def tools_of(capabilities: tuple[Capability, ...]) -> Mapping[str, Tool]:
+    """The tools by name, in the order of their names; kept, as several applications of one process may serve the same.
 
     Raises:
         ValueError: two capabilities would have one name as tools, or one has a field of a reserved name.
@@ -95,7 +98,7 @@ def tools_of(capabilities: Iterable[Capability]) -> dict[str, Tool]:
         if clash := tool.input["properties"].keys() & _RESERVED.keys():
             raise ValueError(f"{capability.name} has a field of the reserved name {clash.pop()}")
         found[name] = tool
-    return dict(sorted(found.items()))
+    return MappingProxyType(dict(sorted(found.items())))
 
 
 def may_be_called(tool: Tool, principal: Principal, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -122,12 +123,18 @@ def document(capabilities: Iterable[Capability], *, title: str, version: str, se
 
 def mount(app: Server, capabilities: Mapping[str, Capability], *, version: str, server: str) -> None:
     """Serve the document at /openapi.json."""
-    body = msgspec.json.encode(document(capabilities.values(), title="Tuila", version=version, server=server))
+    body = _encoded(tuple(capabilities.values()), version, server)
 
     async def serve(request: Request[Any, Any]) -> HTTPResponse:
         return HTTPResponse(body, 200, {"access-control-allow-origin": "*"}, "application/json")
 
     app.add_route(serve, "/openapi.json", methods=["GET"], name="openapi")
+
+
+@lru_cache(maxsize=8)
+def _encoded(capabilities: tuple[Capability, ...], version: str, server: str) -> bytes:
+    # Kept, for one process may serve the same capabilities in several applications, and this takes a while.
+    return msgspec.json.encode(document(capabilities, title="Tuila", version=version, server=server))
 
 
 def _operation(capability: Capability, components: Mapping[str, Any]) -> dict[str, Any]:

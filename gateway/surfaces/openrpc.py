@@ -6,6 +6,7 @@ Source: OpenRPC specification 1.3. It tells methods, types and errors; docs/webs
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -52,6 +53,12 @@ def document(capabilities: Iterable[Capability], *, title: str, version: str, se
         "methods": methods,
         "components": {"schemas": schemas},
     }
+
+
+@lru_cache(maxsize=8)
+def encoded(capabilities: tuple[Capability, ...], version: str, server: str) -> bytes:
+    """The document as JSON; kept, as several applications of one process may serve the same."""
+    return msgspec.json.encode(document(capabilities, title="Tuila", version=version, server=server))
 
 
 def mount(app: Server, body: bytes) -> None:

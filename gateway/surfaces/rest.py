@@ -34,6 +34,9 @@ from gateway.surfaces.calls import channel_of, checked_key, expected_versions, l
 
 Server = Sanic[Any, Any]
 
+ERROR_FORMAT = "json"
+"""Told with each of many routes, or Sanic parses the handler's source for it. Errors are rendered here anyway."""
+
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -61,9 +64,16 @@ def mount(app: Server, capabilities: Mapping[str, Capability], invoke: Invoker, 
             path,
             methods=[capability.method],
             name=_route_name(capability),
+            error_format=ERROR_FORMAT,
         )
     for number, path in enumerate(sorted({capability.path for capability in capabilities.values()})):
-        app.add_route(_preflight, _FIELD.sub(r"<\1:str>", path), methods=["OPTIONS"], name=f"preflight_{number}")
+        app.add_route(
+            _preflight,
+            _FIELD.sub(r"<\1:str>", path),
+            methods=["OPTIONS"],
+            name=f"preflight_{number}",
+            error_format=ERROR_FORMAT,
+        )
     app.error_handler.add(SanicException, server_refusal)
     app.error_handler.add(Exception, _unexpected)
 

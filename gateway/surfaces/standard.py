@@ -21,7 +21,15 @@ from gateway.invoke import Call, Invoker
 from gateway.standards.operation import Asked, Operation, Shape, Standard, member
 from gateway.standards.tmf630 import Selection, selection
 from gateway.surfaces.calls import channel_of, checked_key, user_account
-from gateway.surfaces.rest import Server, locale_of, named_user, presented, refused_by_server, server_refusal
+from gateway.surfaces.rest import (
+    ERROR_FORMAT,
+    Server,
+    locale_of,
+    named_user,
+    presented,
+    refused_by_server,
+    server_refusal,
+)
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -240,14 +248,28 @@ def mount(
             by_path.setdefault(operation.path, {})[operation.method] = operation
         for number, (path, operations) in enumerate(by_path.items()):
             route = standard.base + _FIELD.sub(r"<\1:str>", path)
-            app.add_route(server.handler(operations), route, methods=[*_METHODS], name=f"{standard.name}_{number}")
+            app.add_route(
+                server.handler(operations),
+                route,
+                methods=[*_METHODS],
+                error_format=ERROR_FORMAT,
+                name=f"{standard.name}_{number}",
+            )
         for number, path in enumerate(sorted(standard.unoffered)):
             route = standard.base + _FIELD.sub(r"<\1:str>", path)
             app.add_route(
-                server.not_offered(), route, methods=[*_METHODS], name=f"{standard.name}_not_offered_{number}"
+                server.not_offered(),
+                route,
+                methods=[*_METHODS],
+                error_format=ERROR_FORMAT,
+                name=f"{standard.name}_not_offered_{number}",
             )
         app.add_route(
-            server.handler({}), f"{standard.base}/<rest:path>", methods=[*_METHODS], name=f"{standard.name}_else"
+            server.handler({}),
+            f"{standard.base}/<rest:path>",
+            methods=[*_METHODS],
+            error_format=ERROR_FORMAT,
+            name=f"{standard.name}_else",
         )
 
     async def refuse(request: Request[Any, Any], error: SanicException) -> HTTPResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -46,9 +47,8 @@ def mount(
     address: str,
 ) -> None:  # fmt: skip
     """Serve every capability as an operation; `address` is the gateway's own as others reach it."""
-    operations = Operations(capabilities.values())
+    operations, document = _described(tuple(capabilities.values()), address + PATH)
     endpoint = Endpoint(operations, invoke, authentication, clock)
-    document = wsdl.document(operations, address + PATH)
 
     async def describe(request: Request[Any, Any]) -> HTTPResponse:
         if "wsdl" not in request.query_string.lower() and request.path == PATH:
@@ -63,6 +63,13 @@ def mount(
     app.add_route(describe, f"{PATH}/tuila.wsdl", methods=["GET"], name="soap_wsdl")
     for kind in (PayloadTooLarge, SanicException, Exception):
         app.error_handler.add(kind, endpoint.refuse, route_names=[f"{app.name}.soap"])
+
+
+@lru_cache(maxsize=8)
+def _described(capabilities: tuple[Capability, ...], address: str) -> tuple[Operations, bytes]:
+    # Kept, for one process may serve the same capabilities in several applications, and this takes a while.
+    operations = Operations(capabilities)
+    return operations, wsdl.document(operations, address)
 
 
 class Endpoint:

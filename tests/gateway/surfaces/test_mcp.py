@@ -206,7 +206,7 @@ async def test_tools_are_told_by_pages_in_the_callers_language(
 
 
 async def test_every_capability_is_a_tool_with_whole_schemas(served: Served) -> None:
-    tools = tools_of(served.world.platform.capabilities.values())
+    tools = tools_of(tuple(served.world.platform.capabilities.values()))
     assert {tool.capability.name for tool in tools.values()} == served.world.platform.capabilities.keys()
     for tool in tools.values():
         told = tool.described("en", names_user=True)
@@ -339,7 +339,7 @@ JSON = st.recursive(
 ARGUMENTS = JSON | st.dictionaries(
     st.sampled_from(["tuila_user", "tuila_key", "offer", "id", "limit", "cursor", "phone", "code"]), JSON, max_size=5
 )
-TOOLS = st.sampled_from(sorted(tools_of(catalogue(*SETS).values())))
+TOOLS = st.sampled_from(sorted(tools_of(tuple(catalogue(*SETS).values()))))
 PARAMS = st.fixed_dictionaries({"name": TOOLS | JSON, "arguments": ARGUMENTS}, optional={"_meta": JSON, "cursor": JSON})
 METHODS = st.sampled_from(["tools/call", "tools/list", "initialize", "ping", "server/discover"]) | st.text()
 MESSAGES = st.fixed_dictionaries(
