@@ -1,6 +1,7 @@
 """CAMARA One Time Password SMS: a code sent to a number, and checked, to prove that its holder is there.
 
-Checked against the work-in-progress document of the project (Commonalities 0.8.0). A verification binds nobody: each one
+The document it is checked against is the project's work in progress (version `wip`, Commonalities 0.8.0), and such a one
+is served under `vwip`: `v1` would promise the released version, whose details may differ. A verification binds nobody: each one
 is an account of its own, whose id is the `authenticationId`.
 """
 
@@ -50,7 +51,7 @@ _CODES = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     409: "CONFLICT",
-    422: "CONFLICT",
+    412: "FAILED_PRECONDITION",
     429: "TOO_MANY_REQUESTS",
     503: "UNAVAILABLE",
 }
@@ -67,8 +68,12 @@ _OWN: dict[tuple[str, str | None], tuple[int, str]] = {
 
 
 def refusal(error: GatewayError, operation: Operation | None, locale: str) -> tuple[int, ErrorInfo]:
-    """The error with a code of the document."""
-    usual = (error.status, _CODES.get(error.status, "INTERNAL" if error.status >= 500 else "INVALID_ARGUMENT"))
+    """The error with a code of the document.
+
+    A key used for another body is a conflict (409): the codes of 422 are about other things.
+    """
+    plain = 409 if error.status == 422 else error.status
+    usual = (plain, _CODES.get(plain, "INTERNAL" if plain >= 500 else "INVALID_ARGUMENT"))
     status, code = _OWN.get((error.code, error.extra.get("outcome")), usual)
     return status, ErrorInfo(status, code, error.words(locale)[:512])
 
@@ -99,7 +104,7 @@ def _authentication_id(asked: Asked) -> str:
 
 CAMARA_OTP = Standard(
     "camara",
-    "/one-time-password-sms/v1",
+    "/one-time-password-sms/vwip",
     (
         Operation(
             "POST", "/send-code", "bindings.request_code", _sent, _sending, SendCodeBody,

@@ -99,7 +99,7 @@ class Standard:
     """Status and body of an error, for an operation (None: there is none at the address) and a locale."""
     media_type: str = "application/json"
     correlator: str | None = None
-    """Request header that is given back with the answer."""
+    """Request header that is given back with the answer; one of another form than CAMARA gives it is refused."""
     unoffered: frozenset[str] = frozenset()
     """Paths of the document at which nothing is offered: they are refused as methods are, not as addresses."""
     selects: bool = False

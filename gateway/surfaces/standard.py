@@ -33,7 +33,7 @@ from gateway.surfaces.rest import (
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FIELD = re.compile(r"\{(\w+)\}")
-_CORRELATOR = re.compile(r"[a-zA-Z0-9_:;./<>{}-]{1,256}")
+_CORRELATOR = re.compile(r"[a-zA-Z0-9_:;./<>{}-]{0,256}")
 _MOST_READ = 1000
 """Resources looked through for one list: beyond them a caller has to filter by something the capability knows."""
 
@@ -88,6 +88,7 @@ class StandardServer:
         return response
 
     async def _answer(self, operation: Operation, request: Request[Any, Any], path: Mapping[str, str]) -> HTTPResponse:
+        self._refuse_bad_correlator(request)
         principal = await self._authentication.principal(presented(request))
         if principal.kind == "partner" and operation.for_partner is not None:
             operation = operation.for_partner
@@ -226,6 +227,14 @@ class StandardServer:
         if name is not None and given is not None and _CORRELATOR.fullmatch(given):
             headers[name] = given
         return headers
+
+    def _refuse_bad_correlator(self, request: Request[Any, Any]) -> None:
+        name = self.standard.correlator
+        given = None if name is None else request.headers.get(name)
+        if given is not None and not _CORRELATOR.fullmatch(given):
+            raise MalformedRequest(
+                {"zh": f"{name} 不符合 {_CORRELATOR.pattern}", "en": f"{name} is not of the form {_CORRELATOR.pattern}"}
+            )
 
     def _json(self, body: Any, status: int, headers: dict[str, str]) -> HTTPResponse:
         return HTTPResponse(msgspec.json.encode(body), status, headers, self.standard.media_type)

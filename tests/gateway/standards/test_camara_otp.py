@@ -6,9 +6,9 @@ from typing import Any
 
 from tests.fixtures.world import CODE
 from tests.gateway.standards.client import Answer, Client
-from tests.gateway.standards.documents import answered_as, needed
+from tests.gateway.standards.documents import answered_as, document, needed
 
-BASE = "/one-time-password-sms/v1"
+BASE = "/one-time-password-sms/vwip"
 PHONE = "+8613800138000"
 WORDS = "{{code}} is your Shop code. Never tell it to anybody."
 
@@ -103,3 +103,43 @@ async def test_bad_bodies_are_refused(small: Client) -> None:
     assert (await send(small, more="x")).status == 400
     for attempt in ("", "x" * 37, "a\x00b"):
         assert (await validate(small, attempt, CODE)).status == 400
+
+
+@needed
+def test_it_is_served_under_the_version_of_its_document() -> None:
+    (server,) = document("camara")["servers"]
+    assert server["url"] == "{apiRoot}" + BASE
+    assert document("camara")["info"]["version"] == "wip"
+
+
+async def test_the_correlator_comes_back_with_every_answer_and_has_a_form(small: Client) -> None:
+    asked = [
+        ("POST", f"{BASE}/send-code", {"phoneNumber": PHONE, "message": WORDS}),
+        ("POST", f"{BASE}/send-code", b"{"),
+        ("POST", f"{BASE}/validate-code", {"authenticationId": "a", "code": "1"}),
+        ("GET", f"{BASE}/send-code", None),
+        ("POST", f"{BASE}/nowhere", None),
+        ("POST", f"{BASE}/send-code", b" " * (small.world.settings.limits.body_bytes + 1)),
+    ]
+    got = [await small(*one, x_correlator="a-b_c:1") for one in asked[:1]]
+    await small.log_in()
+    got += [await small(*one, x_correlator="a-b_c:1") for one in asked]
+    assert [one.status for one in got] == [401, 200, 400, 404, 405, 404, 413]
+    assert {one.headers["x-correlator"] for one in got} == {"a-b_c:1"}
+    assert all({"status", "code", "message"} == one.body.keys() for one in got if one.status != 200)
+    for wrong in ("a b", "x" * 257, "ä"):
+        refused = await small(*asked[2], x_correlator=wrong)
+        assert (refused.status, refused.body["code"]) == (400, "INVALID_ARGUMENT"), wrong
+        assert "x-correlator" not in refused.headers
+    assert "x-correlator" not in (await small(*asked[2])).headers
+
+
+async def test_a_key_used_for_another_body_is_a_conflict(small: Client) -> None:
+    await small.log_in()
+    attempt = (await send(small)).body["authenticationId"]
+    answers = [
+        await small("POST", f"{BASE}/validate-code", {"authenticationId": attempt, "code": code}, Idempotency_Key="k")
+        for code in ("000000", "000000", CODE)
+    ]
+    codes = [(answer.status, answer.body["code"]) for answer in answers]
+    assert codes == [(400, "ONE_TIME_PASSWORD_SMS.INVALID_OTP")] * 2 + [(409, "CONFLICT")]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import HypothesisDeprecationWarning, Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
@@ -32,7 +34,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 6
+EXAMPLES = 5
 PARTY = {"id": "u1", "role": "customer", "@referredType": "Individual"}
 ITEM = {"id": "1", "action": "add", "productOffering": {"id": "TM-MUSIC-10"}}
 
@@ -46,16 +48,17 @@ async def test_every_answer_is_one_of_the_document(small: Client, standard: Stan
     headers = dict(small.headers)
     if standard.selects:  # the others name their user by themselves
         headers["Tuila-User"] = "u1"
-    for way in ("any", "steered", "malformed"):
-        failures = await asyncio.to_thread(list, failures_of(standard, small.url, headers, way))
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+        failures = await asyncio.to_thread(list, failures_of(standard, small.url, headers, mode))
         assert not failures, "\n\n".join(failures)
 
 
-def failures_of(standard: Standard, url: str, headers: dict[str, str], way: str) -> Iterator[str]:
+def failures_of(standard: Standard, url: str, headers: dict[str, str], mode: GenerationMode) -> Iterator[str]:
     """What broke the contract, an entry for each operation that did."""
     offered = {(operation.method, operation.path) for operation in standard.operations}
     schema = schemathesis.openapi.from_dict(narrowed(standard.name, offered))
-    mode = GenerationMode.NEGATIVE if way == "malformed" else GenerationMode.POSITIVE
+    # A TMF document has attributes by the hundred that are passed over; of a wrong value of one nobody hears.
+    checks = CHECKS if standard.selects else [*CHECKS, negative_data_rejection]
     seen = set()
     for result in schema.get_all_operations():
         assert isinstance(result, Ok), result
@@ -68,16 +71,21 @@ def failures_of(standard: Standard, url: str, headers: dict[str, str], way: str)
         )  # fmt: skip
         @given(case=operation.as_strategy(generation_mode=mode))
         def conforms(case: Any) -> None:
-            if way == "steered":
-                steer(case)
             response = case.call(base_url=url + standard.base, headers=headers)
-            case.validate_response(response, checks=CHECKS)
+            case.validate_response(response, checks=checks)
+            if mode is GenerationMode.POSITIVE:
+                steer(case)
+                response = case.call(base_url=url + standard.base, headers=headers)
+                case.validate_response(response, checks=checks)
 
         try:
-            conforms()
+            with warnings.catch_warnings():
+                # The gateway, in another thread, draws random numbers meanwhile.
+                warnings.simplefilter("ignore", HypothesisDeprecationWarning)
+                conforms()
         except Unsatisfiable:
             # An operation that takes one text in its path, and nothing else, cannot be asked wrongly.
-            assert way == "malformed" and not operation.body and not operation.query, operation.label
+            assert mode is GenerationMode.NEGATIVE and not operation.body and not operation.query, operation.label
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - each operation is judged by itself
             yield f"{operation.method.upper()} {operation.path}: {describe(error)}"
     assert seen == offered, "an operation that the document does not have"
