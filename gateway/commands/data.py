@@ -122,14 +122,14 @@ def import_offers(
     if file.is_dir() or file.suffix == ".toml":
 
         async def work(store: Store) -> int:
-            return await import_catalog(store, file, utc_now)
+            return await import_catalog(store, file, utc_now, settings.locale)
 
         _say(f"{_in_store(settings, work):,} offers taken over")
         return
 
     def importer(store: Store) -> Importer:
         whole = mapping is None and SourceMapping().kind_of(file) == "ndjson"
-        return OfferImporter(store, utc_now, whole=whole)
+        return OfferImporter(store, utc_now, locale=settings.locale, whole=whole)
 
     _import(settings, importer, file, mapping, again, report)
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from gateway.bulk import is_among
 from gateway.capabilities.offers import Catalog, CatalogError, Offer, offers, put_offers
+from gateway.capabilities.offers.telling import news_of, tell
 from gateway.importing.fields import Field
 from gateway.importing.reading import WHOLE
 from gateway.importing.refusal import ImportRefused
@@ -37,8 +38,9 @@ class OfferImporter:
 
     kind = "offers"
 
-    def __init__(self, store: Store, clock: Clock, *, whole: bool, batch_rows: int = 20_000) -> None:
-        """`whole`: a record is an offer as JSON, not columns."""
+    def __init__(self, store: Store, clock: Clock, *, locale: str, whole: bool, batch_rows: int = 20_000) -> None:
+        """`locale`: in which partners are told; `whole`: a record is an offer as JSON, not columns."""
+        self._locale = locale
         self.batch_rows = batch_rows
         self.fields: tuple[Field, ...] = (Field(WHOLE, "json", required=True),) if whole else _COLUMNS
         self._store = store
@@ -63,7 +65,9 @@ class OfferImporter:
         for at, unknown in _unknown_codes(connection, found).items():
             reasons[at] = f"it names offers that do not exist: {', '.join(unknown)}"
         unit = Unit()
-        put_offers(unit, (offer for at, offer in found.items() if at not in reasons), self._clock())
+        good, now = [offer for at, offer in found.items() if at not in reasons], self._clock()
+        put_offers(unit, good, now)
+        tell(unit, news_of(connection, good, now), now, self._locale)
         apply(connection, [unit], Statements(connection.dialect.name))
         conclude(connection, rows.reject(dict(sorted(reasons.items()))))
 
@@ -102,8 +106,10 @@ def _named(offer: Offer) -> set[str]:
     return {*offer.components, *offer.eligibility.excludes, *offer.eligibility.requires}
 
 
-async def import_catalog(store: Store, path: Path, clock: Clock) -> int:
-    """Put the offers of a catalog file, or of a folder of them, on sale; how many. All of them or, when one is wrong, none.
+async def import_catalog(store: Store, path: Path, clock: Clock, locale: str) -> int:
+    """Put the offers of a catalog file, or of a folder of them, on sale, and tell partners in that language; how many.
+
+    All of them or, when one is wrong, none.
 
     Raises:
         ImportRefused: something is wrong; the message names file, offer and field.
@@ -115,6 +121,8 @@ async def import_catalog(store: Store, path: Path, clock: Clock) -> int:
     if not len(catalog):
         raise ImportRefused(f"{path}: there are no offers in it")
     unit = Unit()
-    put_offers(unit, catalog, clock())
+    now = clock()
+    put_offers(unit, catalog, now)
+    tell(unit, await store.read(news_of, catalog, now), now, locale)
     await store.commit(unit)
     return len(catalog)

@@ -24,9 +24,6 @@ RECOMMENDATION = "/tmf-api/recommendation/v4"
 PARTY = "relatedParty.id"
 """Query parameter that names the partner's user."""
 
-NO_HUB = frozenset({"/hub", "/hub/{id}"})
-"""Paths of a hub, for an interface whose events are not told."""
-
 Id = Annotated[str, Meta(max_length=100)]
 
 

@@ -15,6 +15,19 @@ from gateway.capabilities.offers.views import OfferPage, OfferView, ServicePage
 from gateway.standards import tmf
 from gateway.standards.operation import Asked, Operation, Shape, Standard
 from gateway.standards.tmf import Answered, Money, Ref, Term, TimePeriod
+from gateway.standards.tmf_hub import Kinds, hub
+
+FORMAT = "tmf620"
+"""Name of the delivery format of this interface's events."""
+
+KINDS: Kinds = {
+    "ProductOfferingCreateEvent": ("offer.created",),
+    "ProductOfferingAttributeValueChangeEvent": ("offer.changed",),
+    "ProductOfferingStateChangeEvent": ("offer.launched", "offer.retired"),
+    "ProductOfferingDeleteEvent": ("offer.removed",),
+}
+"""The event types that are told. Price and specification of an offer change with it, and services and the catalog with the
+program."""
 
 CATALOG_ID = "offers"
 _LAUNCHED, _RETIRED = "Launched", "Retired"
@@ -334,9 +347,10 @@ TMF620 = Standard(
         *_of_offers("productSpecification", ProductSpecification, specifications, specification),
         *_of_services("category", Category, categories),
         *_of_services("catalog", Catalog, catalogs),
+        *hub(FORMAT, KINDS),
     ),
     tmf.refusal,
     media_type=tmf.MEDIA_TYPE,
     selects=True,
-    unoffered=tmf.NO_HUB | {"/importJob", "/importJob/{id}", "/exportJob", "/exportJob/{id}"},
+    unoffered=frozenset({"/importJob", "/importJob/{id}", "/exportJob", "/exportJob/{id}"}),
 )

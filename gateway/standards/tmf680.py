@@ -16,6 +16,13 @@ from gateway.errors import MalformedRequest
 from gateway.standards import tmf
 from gateway.standards.operation import Asked, Operation, Shape, Standard
 from gateway.standards.tmf import Answered, Charge, GivenParty, Ref, TimePeriod
+from gateway.standards.tmf_hub import Kinds, hub
+
+FORMAT = "tmf680"
+"""Name of the delivery format of this interface's events."""
+
+KINDS: Kinds = {"QueryProductRecommendationCreateEvent": ("interaction.shown",)}
+"""The event types that are told. A recommendation is done when it is made, so its state never changes."""
 
 MOST = 10
 """Offers in one answer: the document has no place to ask for a number."""
@@ -102,7 +109,7 @@ def _query(
     ]
     return QueryProductRecommendation(
         id=id,
-        href=f"{asked.url}/queryProductRecommendation/{id}",
+        href=f"{asked.root}{tmf.RECOMMENDATION}/queryProductRecommendation/{id}",
         state="done",
         instant_sync_recommendation=True,
         recommendation_item=items,
@@ -165,9 +172,9 @@ TMF680 = Standard(
             "GET", _PATH, "recommendations.list_shown", recalled_page, tmf.greatest_page, shape=Shape.LIST, **_TOLD
         ),
         Operation("GET", f"{_PATH}/{{id}}", "recommendations.get_shown", recalled, tmf.by_id, **_TOLD),
+        *hub(FORMAT, KINDS),
     ),
     tmf.refusal,
     media_type=tmf.MEDIA_TYPE,
     selects=True,
-    unoffered=tmf.NO_HUB,
 )

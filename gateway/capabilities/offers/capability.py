@@ -12,6 +12,7 @@ from gateway.capabilities.offers.views import (
     OfferView,
     ServicePage,
     ServiceView,
+    offer_as,
 )
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import NotFound
@@ -81,25 +82,4 @@ def _is_wanted(offer: Offer, request: ListOffers, ctx: Context) -> bool:
 
 
 def _view(offer: Offer, ctx: Context) -> OfferView:
-    words = offer.copy.get(ctx.channel) or offer.copy.get("wechat")
-    how = offer.cancel_rule.en if ctx.locale.startswith("en") else offer.cancel_rule.zh
-    return OfferView(
-        code=offer.code,
-        name=offer.names.to(ctx.locale),
-        kind=offer.kind,
-        service=offer.service,
-        price_fen=offer.price_fen,
-        period=offer.period,
-        allowance=offer.allowance,
-        effective=offer.effective,
-        trial_days=None if offer.trial is None else offer.trial.days,
-        how_to_cancel=how,
-        description="" if words is None else words.to(ctx.locale),
-        components=offer.components,
-        on_sale=offer.on_sale_at(ctx.now),
-        on_sale_from=offer.on_sale_from,
-        on_sale_until=offer.on_sale_until,
-        min_term_days=offer.cancel_rule.min_term_days,
-        eligibility=offer.eligibility,
-        bookable=offer.bookable,
-    )
+    return offer_as(offer, ctx.locale, ctx.channel, ctx.now)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from gateway.capabilities.offers.schemas import Allowance, Eligibility
+from gateway.capabilities.offers.schemas import Allowance, Eligibility, Offer
 
 
 class ListOffers(Struct, frozen=True):
@@ -81,3 +81,29 @@ class ServicePage(Struct, frozen=True):
     items: list[ServiceView]
     next: str | None = None
     """Cursor of the next page; null on the last one."""
+
+
+def offer_as(offer: Offer, locale: str, channel: str, now: datetime) -> OfferView:
+    """The offer in a language, with the words of a channel, as it is at that moment."""
+    words = offer.copy.get(channel) or offer.copy.get("wechat")
+    how = offer.cancel_rule.en if locale.startswith("en") else offer.cancel_rule.zh
+    return OfferView(
+        code=offer.code,
+        name=offer.names.to(locale),
+        kind=offer.kind,
+        service=offer.service,
+        price_fen=offer.price_fen,
+        period=offer.period,
+        allowance=offer.allowance,
+        effective=offer.effective,
+        trial_days=None if offer.trial is None else offer.trial.days,
+        how_to_cancel=how,
+        description="" if words is None else words.to(locale),
+        components=offer.components,
+        on_sale=offer.on_sale_at(now),
+        on_sale_from=offer.on_sale_from,
+        on_sale_until=offer.on_sale_until,
+        min_term_days=offer.cancel_rule.min_term_days,
+        eligibility=offer.eligibility,
+        bookable=offer.bookable,
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from config.settings import Settings
 from gateway.capabilities.interactions import Recalled, recall, record
+from gateway.capabilities.offers import Catalog
 from gateway.capabilities.recommendations.items import usage_items
 from gateway.capabilities.recommendations.live import LiveRanker
 from gateway.capabilities.recommendations.ranking import Ranked, Ranker
@@ -106,11 +107,14 @@ async def get_shown(request: ShownRef, ctx: Context) -> Shown:
 
 
 def _shown(one: Recalled, ctx: Context) -> Shown:
-    known = ctx.part(LiveRanker).current.catalog.by_code
+    return shown_as(one, ctx.part(LiveRanker).current.catalog, ctx.locale)
+
+
+def shown_as(one: Recalled, catalog: Catalog, locale: str) -> Shown:
+    """What was shown, in a language, as far as the catalog still has it."""
+    known = catalog.by_code
     items = [
-        ShownOffer(
-            f"{one.id}.{place}", code, known[code].names.to(ctx.locale), known[code].price_fen, known[code].period
-        )
+        ShownOffer(f"{one.id}.{place}", code, known[code].names.to(locale), known[code].price_fen, known[code].period)
         for place, code in enumerate(one.offers)
         if code in known
     ]

@@ -3,7 +3,7 @@
 from gateway.capabilities.webhooks.capability import webhooks as webhook_capabilities
 from gateway.capabilities.webhooks.dispatcher import WebhookDispatcher
 from gateway.capabilities.webhooks.formats import Formats, Render, Rendered, standard
-from gateway.capabilities.webhooks.repository import delete_old_deliveries
+from gateway.capabilities.webhooks.repository import delete_old_deliveries, list_wanted
 from gateway.capabilities.webhooks.schemas import CreateWebhook, Url, WebhookSecret, Words
 from gateway.capabilities.webhooks.secrets import WebhookSecrets
 
@@ -18,6 +18,7 @@ __all__ = [
     "WebhookSecrets",
     "Words",
     "delete_old_deliveries",
+    "list_wanted",
     "standard",
     "webhook_capabilities",
 ]

@@ -70,6 +70,12 @@ def list_endpoints(
     return [_stored(row) for row in connection.execute(query.order_by(webhook_endpoints.c.id).limit(limit))]
 
 
+def list_wanted(connection: Connection) -> list[tuple[str, list[str]]]:
+    """(partner, event types) of every endpoint that is enabled."""
+    enabled = select(webhook_endpoints.c.partner_id, webhook_endpoints.c.types).where(webhook_endpoints.c.enabled)
+    return [(row.partner_id, msgspec.json.decode(row.types, type=list[str])) for row in connection.execute(enabled)]
+
+
 def count_endpoints(connection: Connection, partner_id: str) -> tuple[int, int]:
     """(endpoints the partner has, the highest number one of them has)."""
     of_partner = select(func.count(), func.max(webhook_endpoints.c.partner_seq))

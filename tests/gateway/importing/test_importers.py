@@ -41,7 +41,7 @@ def bring(world, tmp_path):
             "subscribers": lambda: SubscriberImporter(platform.store, platform.vault, world.clock, **options),
             "usage": lambda: UsageImporter(platform.store, UsageLake(tmp_path), world.clock, **options),
             "orders": lambda: OrderImporter(platform.store, world.clock, **options),
-            "offers": lambda: OfferImporter(platform.store, world.clock, **options),
+            "offers": lambda: OfferImporter(platform.store, world.clock, locale="en", **options),
         }
         figures = await run_import(platform.store, makers[kind](), Import(file, mapping, again), world.clock)
         report = Path(f"{file}.rejected.ndjson")
@@ -329,10 +329,10 @@ async def test_offers_come_from_columns_by_a_mapping(world, bring):
 async def test_a_catalog_is_taken_over_whole_or_not_at_all(world, tmp_path):
     store = world.platform.store
     before = await count(world, offers)
-    assert await import_catalog(store, CATALOG_FILES, world.clock) == before
+    assert await import_catalog(store, CATALOG_FILES, world.clock, "en") == before
     (tmp_path / "c.toml").write_text('[[offer]]\ncode = "ZZ-TEST-9"\n')
     with pytest.raises(ImportRefused, match=r"c\.toml: ZZ-TEST-9: "):
-        await import_catalog(store, tmp_path / "c.toml", world.clock)
+        await import_catalog(store, tmp_path / "c.toml", world.clock, "en")
     assert await count(world, offers) == before
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.capabilities.offers import Catalog
+from gateway.capabilities.offers import Catalog, Offer
+from gateway.importing.offers import OfferImporter, import_catalog
+from gateway.importing.run import Import, run_import
 from gateway.platform import CATALOG_FILES
 from gateway.standards.tmf import yuan
 from tests.gateway.standards.client import Client
 from tests.gateway.standards.documents import conforms, needed
+from tests.gateway.standards.listener import Heard, Listener
 
 BASE = "/tmf-api/productCatalogManagement/v4"
 RESOURCES = {
@@ -157,3 +163,62 @@ async def test_errors_have_the_form_of_the_document(small: Client) -> None:
 @given(st.integers(0, 10**12))
 def test_the_fen_of_a_price_come_back_exactly(fen: int) -> None:
     assert round(yuan(fen).value * 100) == fen
+
+
+def changed(offer: Offer, **fields: Any) -> Offer:
+    return msgspec.structs.replace(offer, **fields)
+
+
+async def imported(listener: Listener, *found: Offer) -> list[Heard]:
+    """What is heard of an import of these offers."""
+    world = listener.world
+    folder = world.settings.data_dir / "brought"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [msgspec.json.encode(offer).decode() for offer in found]
+    source = folder / f"{world.platform.ids()}.ndjson"
+    source.write_text("\n".join(lines) + "\n")
+    importer = OfferImporter(world.platform.store, world.clock, locale=world.settings.locale, whole=True)
+    await run_import(world.platform.store, importer, Import(source, None, False), world.clock)
+    heard = await listener.hear()
+    assert all(conforms("tmf620", one.kind, one.body) for one in heard)
+    return heard
+
+
+@needed
+async def test_a_listener_hears_what_an_import_changes(listener: Listener) -> None:
+    assert conforms("tmf620", "EventSubscription", await listener.register(BASE))
+    known = listener.world.platform.catalog.current.by_code["TM-MUSIC-10"]
+    assert await imported(listener, known) == [], "what is the same is no news"
+    new = changed(known, code="TM-MUSIC-99")
+    draft = changed(known, code="TM-MUSIC-98", lifecycle="draft")
+    dearer = changed(known, price_fen=1200, worth_fen=known.worth_fen + 1)
+    (created, value) = sorted(
+        await imported(listener, new, draft, dearer), key=lambda one: one.resource["id"] != new.code
+    )
+    assert (created.kind, created.resource["lifecycleStatus"]) == ("ProductOfferingCreateEvent", "Launched")
+    assert value.kind == "ProductOfferingAttributeValueChangeEvent"
+    assert value.resource["productOfferingPrice"][0]["price"]["taxIncludedAmount"]["value"] == 12.0
+    await listener.world.platform.catalog.refresh(listener.world.platform.store)
+    read = await listener.client("GET", f"{BASE}/productOffering/{known.code}", Accept_Language="zh-CN")
+    assert read.body == value.resource, "it is told as it is read"
+    for lifecycle, kind in (
+        ("retired", "ProductOfferingStateChangeEvent"), ("on_sale", "ProductOfferingStateChangeEvent"),
+        ("draft", "ProductOfferingDeleteEvent"), ("on_sale", "ProductOfferingCreateEvent"),
+    ):  # fmt: skip
+        (one,) = await imported(listener, changed(dearer, lifecycle=lifecycle))
+        assert (one.kind, one.path) == (kind, f"/tmf/listener/{kind[0].lower()}{kind[1:]}")
+    assert await imported(listener, changed(dearer, worth_fen=1, keywords=("secret",))) == [], "that is not shown"
+
+
+async def test_a_catalog_of_files_is_told_to_those_who_want_it(listener: Listener, tmp_path: Path) -> None:
+    await listener.register(BASE, "eventType=ProductOfferingAttributeValueChangeEvent")
+    await listener.client.log_in("webhooks:*", "events:read", partner="other")
+    await listener.register("/tmf-api/productInventory/v4")
+    text = (CATALOG_FILES / "news.toml").read_text("utf-8")
+    assert "price_fen = 300" in text
+    shutil.copytree(CATALOG_FILES, tmp_path / "catalog")
+    (tmp_path / "catalog" / "news.toml").write_text(text.replace("price_fen = 300", "price_fen = 400", 1), "utf-8")
+    await import_catalog(listener.world.platform.store, tmp_path / "catalog", listener.world.clock, "en")
+    (one,) = await listener.hear()
+    assert one.kind == "ProductOfferingAttributeValueChangeEvent"
+    assert (await listener.client("GET", "/v1/events")).body["items"] == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from auth.principal import Principal
+from gateway.capabilities.sessions import SESSION_SCOPES
 from tests.gateway.standards.client import Client
 from tests.gateway.standards.documents import conforms, needed
+from tests.gateway.standards.listener import Heard, Listener
 from tests.waiting import wait_for
 
 PATH = "/tmf-api/recommendation/v4/queryProductRecommendation"
@@ -77,3 +80,37 @@ async def test_what_is_not_offered_is_refused(small: Client) -> None:
     ):  # fmt: skip
         refused = await small("POST", PATH, body)
         assert (refused.status, refused.body["@type"]) == (400, "Error"), body
+
+
+@needed
+async def test_a_listener_hears_what_was_recommended_to_a_visitor(listener: Listener) -> None:
+    world = listener.world
+    base = PATH.removesuffix("/queryProductRecommendation")
+    assert conforms("tmf680", "EventSubscription", await listener.register(base))
+    await listener.client("POST", PATH, {})  # by the partner's own server, which knows of it
+    visitor = Principal("session", "s1", SESSION_SCOPES, account="web:v1", partner_id="shop")
+    for place in ("any", "service:music"):
+        shown = await world.call(visitor, "recommendations.list", place=place, limit=2)
+        heard: list[Heard] = []
+
+        async def is_told(heard: list[Heard] = heard) -> bool:
+            heard += await listener.hear()
+            return bool(heard)
+
+        await wait_for(is_told, message="the record of what was shown is written")
+        (one,) = heard
+        assert conforms("tmf680", one.kind, one.body)
+        assert one.path == "/tmf/listener/queryProductRecommendationCreateEvent"
+        assert (one.resource["id"], one.resource["state"]) == (shown.id, "done")
+        assert [item["id"] for item in one.resource["recommendationItem"]] == [item.impression for item in shown.items]
+        assert ("category" in one.resource) == (place != "any")
+
+
+async def test_the_state_of_a_recommendation_never_changes_so_nobody_can_wait_for_it(small: Client) -> None:
+    await small.log_in("webhooks:*")
+    wanted = {
+        "callback": "https://shop.example.test",
+        "query": "eventType=QueryProductRecommendationStateChangeEvent",
+    }
+    refused = await small("POST", PATH.removesuffix("queryProductRecommendation") + "hub", wanted)
+    assert (refused.status, refused.body["@type"]) == (400, "Error")
