@@ -100,7 +100,8 @@ def decide(
     purpose, an absent purpose was never answered; `account` is the account the caller named, None for its own;
     `sandbox` is the sandbox partner that the call is made through, None: the call is live.
 
-    A partner needs the subscriber's stated agreement. To the subscriber's own request only a stated refusal is a bar:
+    A partner needs the subscriber's stated agreement: what was said about this partner (`recommend:shop`), else what was
+    said in general (`recommend`). To the subscriber's own request only a stated refusal is a bar:
     asking for a recommendation is itself the wish to have one.
     """
     if principal.expires_at is not None and principal.expires_at <= now:
@@ -130,7 +131,9 @@ def decide(
         return SANDBOX_MISMATCH
     if subject.suspended:
         return BINDING_SUSPENDED
-    return ALLOWED if need.consent is None else _with_consent(principal, (consents or {}).get(need.consent))
+    return (
+        ALLOWED if need.consent is None else _with_consent(principal, _answer(principal, need.consent, consents or {}))
+    )
 
 
 def covers(granted: frozenset[str], scope: str) -> bool:
@@ -187,6 +190,10 @@ def _is_in_person(principal: Principal) -> bool:
         and principal.account is not None
         and not principal.account.startswith("partner:")
     )
+
+
+def _answer(principal: Principal, purpose: str, answers: Mapping[str, bool]) -> bool | None:
+    return answers.get(f"{purpose}:{principal.partner_id}", answers.get(purpose))
 
 
 def _with_consent(principal: Principal, answer: bool | None) -> Decision:

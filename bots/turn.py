@@ -19,6 +19,10 @@ from gateway.invoke import Call
 Invoke = Callable[[Call], Awaitable[Any]]
 
 
+_SCOPES = SESSION_SCOPES | {"grants:read", "grants:end"}
+"""A chat is with us. A web session runs on a partner's page, which must not learn of other partners."""
+
+
 class Turn:
     """What a skill works with. It answers in words, and `remember`s what the next turn needs."""
 
@@ -28,7 +32,7 @@ class Turn:
         self, invoke: Invoke, catalog: Catalog, incoming: Incoming, state: State, intent: Intent, now: datetime
     ) -> None:
         self._invoke = invoke
-        self._principal = Principal("account", incoming.account, SESSION_SCOPES, account=incoming.account)
+        self._principal = Principal("account", incoming.account, _SCOPES, account=incoming.account)
         self.catalog = catalog
         self.incoming = incoming
         self.state = state

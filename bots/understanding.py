@@ -68,6 +68,7 @@ RULES = (
         "取消订单,撤销订单,取消办理,cancel order,cancel my order",
         (rf"(?:取消|撤销)(?:订单)?{_ONE}", rf"cancel(?: order)?\s*{_COUNT}"),
     ),
+    Rule("grants", "我的授权,授权,授权管理,已授权应用,解除授权,取消授权,my grants,my apps,connected apps"),
     Rule("unbind", "解绑,解除绑定,取消绑定,解绑手机,解绑手机号,unbind,unlink"),
     Rule("bind", "绑定,绑定手机,绑定手机号,绑定号码,我要绑定,重新绑定,换绑,重新获取,重发验证码,bind,link,bind phone,resend"),
     Rule("language_en", "english,英文,英语"),

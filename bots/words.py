@@ -35,6 +35,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "· 我的业务、我的订单、取消订单、退订+名称\n"
         "· 绑定、解绑：手机号\n"
         "· 退订推送（TD）、关闭推荐：不再打扰\n"
+        "· 我的授权：哪些应用可以替您办事\n"
         "· English：换成英文"),
         ("You can say:\n"
         "· recommend: offers that suit you, with reasons\n"
@@ -44,6 +45,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "· my services, my orders, cancel order, unsubscribe + name\n"
         "· bind, unbind: your phone number\n"
         "· opt out, stop recommending: no nuisance\n"
+        "· my grants: which applications may act for you\n"
         "· 中文: switch to Chinese"),
     ),
     "unknown": ("抱歉，我没听懂。\n{menu}", "Sorry, I did not understand.\n{menu}"),
@@ -137,6 +139,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ask_unbind": ("解绑后将不能在这里查询和办理业务，登录也会一并失效。回复“是”解绑，“否”保留。",
                    "Without it you cannot see or order services here, and every sign-in ends. Reply YES to unbind or NO to keep it."),
     "unbound": ("已解除绑定。需要时回复“绑定”。", "Unbound. Reply “bind” whenever you like."),
+    "grants": ("您用手机号登录并授权了：\n{list}\n查看详情或解除：{page}", "You signed in with your number at:\n{list}\nSee what each may do, or end it: {page}"),
+    "grant_line": ("· {name}，自{since}起", "· {name}, since {since}"),
+    "grants_none": ("您没有授权任何应用。", "No application may act for you."),
     "unbind_dropped": ("好的，绑定保留。", "All right, you stay bound."),
     # Consent
     "marketing_stopped": ("已退订推送，不再给您发送营销消息。业务办理通知不受影响。回复“订阅推送”恢复。",

@@ -49,6 +49,7 @@ from gateway.surfaces import (
     health,
     mcp,
     oauth_authorize,
+    oauth_grants,
     oauth_metadata,
     oauth_token,
     openapi,
@@ -143,6 +144,7 @@ def create_app(platform: Platform, callbacks: WeChatCallbacks | None = None, lin
     oauth_metadata.mount(app, parts)
     oauth_token.mount(app, parts, platform.invoke, authentication, platform.hot, platform.clock, platform.ids)
     oauth_authorize.mount(app, platform, page, language)
+    oauth_grants.mount(app, platform, page, language)
     health.mount(app, platform, VERSION)
     order_files.mount(app, platform, authentication)
     if callbacks is not None:

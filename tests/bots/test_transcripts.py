@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.boss.protocol import ProvisionOrder
+from auth.principal import partner_account
+from gateway.capabilities.bindings import live_binding
+from gateway.capabilities.grants.repository import add_grant
+from gateway.store import Unit
 from tests.bots.wechat_phone import WeChatPhone
-from tests.fixtures.world import World, partner
+from tests.fixtures.world import OPERATOR, World, partner
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 
@@ -89,6 +95,20 @@ class Stage:
             await self._world.bind(account, self._number)
         await self._world.call(partner(), "orders.place", offer=code, account=account)
         await self._world.work()
+
+    async def signed_in(self, partner_id: str) -> None:
+        """They signed in at a partner with us."""
+        world, account = self._world, partner_account(partner_id, "ppid_" + "x" * 43)
+        fields: dict[str, Any] = {"id": partner_id, "name": partner_id.title(), "scopes": ["orders:read"]}
+        await world.call(OPERATOR, "partners.create", **fields)
+        await world.bind(account, self._number)
+        unit, ends = Unit(), world.clock() + timedelta(days=90)
+        live = await world.platform.store.read(live_binding, account)
+        assert live is not None
+        add_grant(
+            unit, partner_id, account, live.id, ["openid"], id=world.platform.ids(), now=world.clock(), expires_at=ends
+        )
+        await world.platform.store.commit(unit)
 
     def _pushes_before(self) -> bool:
         had, self._pushed = getattr(self, "_pushed", False), True

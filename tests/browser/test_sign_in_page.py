@@ -49,6 +49,29 @@ async def go_through(page: Page, link: str, *, sound: bool) -> None:
 
 
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
+async def test_what_was_granted_is_seen_and_ended_by_keyboard(portal: Portal, lang: str) -> None:
+    page = portal.page
+    await page.set_viewport_size({"width": 390, "height": 860})
+    link = await register(portal)
+    await go_through(page, link, sound=False)
+    await portal.world.platform.store.write(lambda connection: connection.exec_driver_sql("DELETE FROM code_tries"))
+    await portal.world.platform.store.write(lambda connection: connection.exec_driver_sql("DELETE FROM one_time_codes"))
+    await page.goto(f"{portal.url}/oauth/grants?lang={lang}")
+    await assert_sound(page)
+    await page.locator("#phone").fill(PHONE)
+    await page.keyboard.press("Enter")
+    await page.locator("#code").fill(CODE)
+    await page.keyboard.press("Enter")
+    await page.get_by_role("heading", level=2, name="Shop").wait_for()
+    await assert_sound(page)
+    await page.locator("button[value=end]").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("status").wait_for()
+    assert await page.locator("button[value=end]").count() == 0
+    await assert_sound(page)
+
+
+@pytest.mark.parametrize("lang", ["zh-CN", "en"])
 async def test_a_person_signs_in_and_refuses_one_thing(portal: Portal, lang: str) -> None:
     page = portal.page
     await page.set_viewport_size({"width": 390, "height": 860})

@@ -18,13 +18,16 @@ from gateway.store import Store
 CURRENT_TEXT = "2026-11"
 """Version of the consent texts people are shown now."""
 
+_IN_GENERAL = ("recommend", "order")
+"""Purposes that can be answered for all partners at once; `recommend:shop` is the answer about one."""
+
 consents = CapabilitySet("consents")
 
 Purpose = Annotated[
     str,
     Meta(
-        pattern=r"^(recommend|order|profile:[a-z0-9-]{1,40}|marketing:[a-z]{1,20})$",
-        description="recommend, order, profile:PARTNER or marketing:CHANNEL.",
+        pattern=r"^((recommend|order)(:[a-z0-9-]{1,40})?|profile:[a-z0-9-]{1,40}|marketing:[a-z]{1,20})$",
+        description="recommend or order, in general or with :PARTNER for one; profile:PARTNER; marketing:CHANNEL.",
         examples=["marketing:wechat"],
     ),
 ]
@@ -89,7 +92,15 @@ async def set_one(request: SetConsent, ctx: Context) -> Consent:
 
 
 async def record_answer(purpose: str, granted: bool, ctx: Context) -> Consent:
-    """Record what the subject, in person, just said about a purpose."""
+    """Record what the subject, in person, just said about a purpose. A no in general is a no to each partner, too."""
+    if not granted and purpose in _IN_GENERAL:
+        for narrower, answer in ctx.subscriber.consents.items():
+            if answer and narrower.startswith(f"{purpose}:"):
+                await _record(narrower, False, ctx)
+    return await _record(purpose, granted, ctx)
+
+
+async def _record(purpose: str, granted: bool, ctx: Context) -> Consent:
     subscriber_id = ctx.subscriber.id
     seq = await ctx.part(Store).read(_next_seq, subscriber_id, purpose)
     consent = Consent(purpose, granted, CURRENT_TEXT, ctx.channel, ctx.now)
@@ -105,10 +116,10 @@ async def _tell(consent: Consent, ctx: Context) -> None:
     """Let the session know, and every partner concerned that has the subscriber among its users."""
     told = {"purpose": consent.purpose, "text_version": consent.text_version}
     accounts = await ctx.part(Store).read(_partner_accounts, ctx.subscriber.id)
-    about = consent.purpose.partition(":")
+    kind, _, about = consent.purpose.partition(":")
     concerned = {
         account for account in accounts
-        if consent.purpose in ("recommend", "order") or about == ("profile", ":", partner_of(account))
+        if consent.purpose in _IN_GENERAL or (kind != "marketing" and about == partner_of(account))
     }  # fmt: skip
     for account in sorted(concerned | {ctx.subscriber.identity.account}):
         emit(

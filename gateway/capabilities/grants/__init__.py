@@ -12,7 +12,15 @@ from gateway.capabilities.grants.capability import (
     WhoSignedIn,
 )
 from gateway.capabilities.grants.capability import grants as grant_capabilities
-from gateway.capabilities.grants.errors import GrantRefused, RedirectRefused, ScopeNotGranted, TokenNotRevocable
+from gateway.capabilities.grants.errors import (
+    GrantNotFound,
+    GrantRefused,
+    RedirectRefused,
+    ScopeNotGranted,
+    TokenNotRevocable,
+)
+from gateway.capabilities.grants.given import PAGE as GRANTS_PAGE
+from gateway.capabilities.grants.given import EndGrants, GrantList, ListGrants
 from gateway.capabilities.grants.issuing import GrantRules, Issued
 from gateway.capabilities.grants.live import LiveGrants
 from gateway.capabilities.grants.scopes import GRANTABLE, OPENID, not_grantable
@@ -20,16 +28,21 @@ from gateway.capabilities.grants.sign_in import LASTS, SignInEnder, visitor
 
 __all__ = [
     "GRANTABLE",
+    "GRANTS_PAGE",
     "LASTS",
     "OPENID",
     "ApproveGrant",
     "Approved",
     "ConsiderGrant",
     "Considering",
+    "EndGrants",
+    "GrantList",
+    "GrantNotFound",
     "GrantRefused",
     "GrantRules",
     "Introspection",
     "Issued",
+    "ListGrants",
     "LiveGrants",
     "NameToken",
     "RedeemToken",

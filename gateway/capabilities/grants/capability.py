@@ -44,7 +44,7 @@ _Token = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class ConsiderGrant(Struct, frozen=True):
-    """Nothing to say: the subscriber is at the sign-in page."""
+    """Nothing to say: the subscriber is at a page of ours."""
 
 
 class Considering(Struct, frozen=True):
@@ -117,14 +117,14 @@ class UserInfo(Struct, frozen=True, omit_defaults=True):
 
 
 @grants.capability(
-    scope="grants:approve",
+    scope="grants:visit",
     subject=Subject.REQUIRED,
     effect=Effect.WRITE,
     title={"zh": "查看授权请求", "en": "Consider a grant"},
     own_voice=True,
 )
 async def consider(request: ConsiderGrant, ctx: Context) -> Considering:
-    """Say whom the sign-in page speaks to, and see to it that the page's own binding ends with the sign-in."""
+    """Say whom a page of ours speaks to, and see to it that the page's own binding ends with the visit."""
     left = LeftSignIn(ctx.subscriber.identity.account)
     owe(ctx.unit, "grants.end_sign_in", left, id=ctx.ids(), now=ctx.now, trace_id=ctx.trace_id, due_at=ctx.now + LASTS)
     return Considering(await _masked_phone(ctx) or "")
@@ -263,10 +263,8 @@ async def _partner(request: ApproveGrant, ctx: Context) -> Partner:
 async def _record_consents(request: ApproveGrant, partner: Partner, ctx: Context) -> None:
     for scope in dict.fromkeys(request.asked):
         purpose = purpose_of(scope, partner.id)
-        granted = scope in request.granted
-        # Unticked here is a no to this partner. A purpose that is not this partner's own stays as it was.
-        if purpose is not None and (granted or purpose.startswith("profile:")):
-            await record_answer(purpose, granted, ctx)
+        if purpose is not None:  # ticked or not, it is said to this partner and to no other
+            await record_answer(purpose, scope in request.granted, ctx)
 
 
 async def _kept(token: str, ctx: Context) -> KeptToken | None:

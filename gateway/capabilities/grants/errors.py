@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.errors import Forbidden, GatewayError
+from gateway.errors import Forbidden, GatewayError, NotFound
 
 
 class GrantRefused(GatewayError):
@@ -11,6 +11,13 @@ class GrantRefused(GatewayError):
     status = 400
     code = "grant-refused"
     title = {"zh": "授权码或刷新令牌无效", "en": "The code or refresh token is not accepted"}
+
+
+class GrantNotFound(NotFound):
+    """The subject granted nothing to that partner, or not any more."""
+
+    code = "grant-not-found"
+    title = {"zh": "没有给该合作方的授权", "en": "Nothing is granted to that partner"}
 
 
 class ScopeNotGranted(GatewayError):

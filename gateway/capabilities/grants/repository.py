@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select
 
 from gateway.capabilities.bindings import bindings
 from gateway.capabilities.grants.tables import grant_tokens, grants, spent_tokens
+from gateway.capabilities.partners import partners
 from gateway.store import Unit
 
 TokenUse = Literal["code", "refresh"]
@@ -34,6 +35,13 @@ class Grant(NamedTuple):
         """Whether it still holds: not revoked, not over, and the binding it stands on neither ended nor suspended."""
         stands = self.binding_ended_at is None and self.binding_suspended_at is None
         return stands and self.revoked_at is None and now < self.expires_at
+
+
+class GivenGrant(NamedTuple):
+    """A grant in force, with what its end needs."""
+
+    grant: Grant
+    partner_name: str
 
 
 class KeptToken(NamedTuple):
@@ -61,6 +69,21 @@ def grant(connection: Connection, grant_id: str) -> Grant | None:
     found = select(*_GRANT).join(bindings, bindings.c.id == grants.c.binding_id).where(grants.c.id == grant_id)
     row = connection.execute(found).one_or_none()
     return None if row is None else _grant(row)
+
+
+def live_of_subscriber(connection: Connection, subscriber_id: int, now: datetime) -> list[GivenGrant]:
+    """The subscriber's grants that hold now, oldest first."""
+    found = (
+        select(*_GRANT, partners.c.name)
+        .join(bindings, bindings.c.id == grants.c.binding_id)
+        .join(partners, partners.c.id == grants.c.partner_id)
+        .where(
+            bindings.c.subscriber_id == subscriber_id, bindings.c.ended_at.is_(None), bindings.c.suspended_at.is_(None),
+            grants.c.revoked_at.is_(None), grants.c.expires_at > now,
+        )
+        .order_by(grants.c.created_at, grants.c.id)
+    )  # fmt: skip
+    return [GivenGrant(_grant(row), row.name) for row in connection.execute(found)]
 
 
 def token(connection: Connection, digest: bytes) -> KeptToken | None:

@@ -18,7 +18,7 @@ class Grantable(msgspec.Struct, frozen=True):
     words: Mapping[str, str]
     """What the partner may then do, in `zh` and `en`."""
     purpose: str | None = None
-    """The consent that is given with it; `profile` is completed by the partner's id."""
+    """The consent that is given with it, for this partner alone."""
 
 
 GRANTABLE: Mapping[str, Grantable] = {
@@ -64,4 +64,9 @@ def not_grantable(asked: Iterable[str], registered: frozenset[str]) -> list[str]
 def purpose_of(scope: str, partner_id: str) -> str | None:
     """The consent that goes with a scope, None: none."""
     purpose = GRANTABLE[scope].purpose
-    return f"profile:{partner_id}" if purpose == "profile" else purpose
+    return None if purpose is None else f"{purpose}:{partner_id}"
+
+
+def purposes_of(partner_id: str) -> list[str]:
+    """Every consent that can be given to the partner at a sign-in."""
+    return [purpose for scope in GRANTABLE if (purpose := purpose_of(scope, partner_id)) is not None]

@@ -16,13 +16,17 @@ from gateway.store.outbox import Handler, Job
 LASTS = timedelta(minutes=10)
 """From opening the page to the last answer on it."""
 SIGN_IN_OVER = "sign-in over"
-_SCOPES = frozenset({"bindings:write", "grants:approve"})
+_SCOPES = frozenset({"bindings:write", "grants:visit"})
 
 
-def visitor(sign_in_id: str, partner_id: str, expires_at: datetime) -> Principal:
-    """Who stands at the page. No token is ever made for this caller: it lives in the page's own requests alone."""
-    account = f"signin:{sign_in_id}"
-    return Principal("session", account, _SCOPES, account=account, partner_id=partner_id, expires_at=expires_at)
+def visitor(visit_id: str, partner_id: str | None, expires_at: datetime, *may: str) -> Principal:
+    """Who stands at a page of ours: may prove a number, and `may` do what the page is for.
+
+    No token is ever made for this caller: it lives in the page's own requests alone.
+    """
+    account = f"signin:{visit_id}"
+    scopes = _SCOPES.union(may)
+    return Principal("session", account, scopes, account=account, partner_id=partner_id, expires_at=expires_at)
 
 
 class LeftSignIn(msgspec.Struct):

@@ -23,25 +23,27 @@ async def is_good(sign_in: SignInWorld, access_token: str) -> bool:
     return (await sign_in.get("/v1/orders", access_token)).status_code == 200
 
 
-async def test_refresh_tokens_follow_one_another_and_the_used_one_ends_them_all(sign_in: SignInWorld) -> None:
-    client = sign_in.client()
-    first = await sign_in.signed_in(client)
-    second = dict(await client.refresh_token(f"{sign_in.url}/oauth/token", first["refresh_token"]))
+async def test_refresh_tokens_follow_one_another_and_the_used_one_ends_them_all(stored_sign_in: SignInWorld) -> None:
+    client = stored_sign_in.client()
+    first = await stored_sign_in.signed_in(client)
+    second = dict(await client.refresh_token(f"{stored_sign_in.url}/oauth/token", first["refresh_token"]))
     assert second["refresh_token"] != first["refresh_token"] and second["scope"] == first["scope"]
     assert "id_token" not in second
-    assert await is_good(sign_in, first["access_token"]) and await is_good(sign_in, second["access_token"])
-    status, refusal = await refresh(sign_in, first["refresh_token"])
+    assert await is_good(stored_sign_in, first["access_token"]) and await is_good(
+        stored_sign_in, second["access_token"]
+    )
+    status, refusal = await refresh(stored_sign_in, first["refresh_token"])
     assert (status, refusal["error"]) == (400, "invalid_grant")
-    assert not await is_good(sign_in, second["access_token"])
-    assert (await refresh(sign_in, second["refresh_token"]))[1]["error"] == "invalid_grant"
+    assert not await is_good(stored_sign_in, second["access_token"])
+    assert (await refresh(stored_sign_in, second["refresh_token"]))[1]["error"] == "invalid_grant"
 
 
-async def test_of_refreshes_at_once_one_is_answered_and_the_grant_ends(sign_in: SignInWorld) -> None:
-    token = (await sign_in.signed_in(sign_in.client()))["refresh_token"]
-    answers = await asyncio.gather(*(refresh(sign_in, token) for _ in range(5)))
+async def test_of_refreshes_at_once_one_is_answered_and_the_grant_ends(stored_sign_in: SignInWorld) -> None:
+    token = (await stored_sign_in.signed_in(stored_sign_in.client()))["refresh_token"]
+    answers = await asyncio.gather(*(refresh(stored_sign_in, token) for _ in range(5)))
     assert sorted(status for status, _ in answers) == [200, 400, 400, 400, 400]
     (given,) = [body for status, body in answers if status == 200]
-    assert (await refresh(sign_in, given["refresh_token"]))[0] == 400
+    assert (await refresh(stored_sign_in, given["refresh_token"]))[0] == 400
 
 
 async def test_a_refresh_may_ask_for_less_and_never_for_more(sign_in: SignInWorld) -> None:
@@ -55,20 +57,20 @@ async def test_a_refresh_may_ask_for_less_and_never_for_more(sign_in: SignInWorl
     assert (await refresh(sign_in, narrow["refresh_token"]))[1]["scope"] == "openid orders:read phone:masked"
 
 
-async def test_refresh_tokens_end_unused_after_thirty_days_and_used_after_ninety(sign_in: SignInWorld) -> None:
-    token = await sign_in.signed_in(sign_in.client())
+async def test_refresh_tokens_end_unused_after_thirty_days_and_used_after_ninety(stored_sign_in: SignInWorld) -> None:
+    token = await stored_sign_in.signed_in(stored_sign_in.client())
     for _ in range(3):
-        sign_in.world.clock.advance(days=29)
-        status, token = await refresh(sign_in, token["refresh_token"])
+        stored_sign_in.world.clock.advance(days=29)
+        status, token = await refresh(stored_sign_in, token["refresh_token"])
         assert status == 200
-    sign_in.world.clock.advance(days=4)
-    assert (await refresh(sign_in, token["refresh_token"]))[0] == 400
-    sign_in.world.clock.advance(hours=1)
-    another = await sign_in.signed_in(sign_in.client())
-    sign_in.world.clock.advance(days=30)
-    assert (await refresh(sign_in, another["refresh_token"]))[0] == 400
-    await sign_in.world.platform.tidy()
-    counts = await sign_in.world.platform.store.read(
+    stored_sign_in.world.clock.advance(days=4)
+    assert (await refresh(stored_sign_in, token["refresh_token"]))[0] == 400
+    stored_sign_in.world.clock.advance(hours=1)
+    another = await stored_sign_in.signed_in(stored_sign_in.client())
+    stored_sign_in.world.clock.advance(days=30)
+    assert (await refresh(stored_sign_in, another["refresh_token"]))[0] == 400
+    await stored_sign_in.world.platform.tidy()
+    counts = await stored_sign_in.world.platform.store.read(
         lambda connection: [
             connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()
             for table in ("grant_tokens", "spent_tokens")
@@ -114,22 +116,24 @@ async def test_introspection_tells_the_client_of_its_own_tokens_alone(sign_in: S
         assert (await sign_in.post("/oauth/introspect", token=token[kind]))[1] == {"active": False}
 
 
-async def test_unbinding_ends_tokens_and_refreshing_at_once(sign_in: SignInWorld) -> None:
-    token = await sign_in.signed_in(sign_in.client())
-    sub = (await sign_in.get("/oauth/userinfo", token["access_token"])).json()["sub"]
-    sign_in.world.clock.advance(minutes=2)
+async def test_unbinding_ends_tokens_and_refreshing_at_once(stored_sign_in: SignInWorld) -> None:
+    token = await stored_sign_in.signed_in(stored_sign_in.client())
+    sub = (await stored_sign_in.get("/oauth/userinfo", token["access_token"])).json()["sub"]
+    stored_sign_in.world.clock.advance(minutes=2)
     me = person("wechat:gh:me")
-    await sign_in.world.call(me, "bindings.request_code", phone=PHONE)
-    await sign_in.world.call(me, "bindings.confirm_code", code=CODE)
-    (theirs,) = [one for one in (await sign_in.world.call(me, "bindings.list_live")).items if one.channel == "partner"]
-    await sign_in.world.call(me, "bindings.end", id=theirs.id)
-    refused = await sign_in.get("/v1/orders", token["access_token"])
+    await stored_sign_in.world.call(me, "bindings.request_code", phone=PHONE)
+    await stored_sign_in.world.call(me, "bindings.confirm_code", code=CODE)
+    (theirs,) = [
+        one for one in (await stored_sign_in.world.call(me, "bindings.list_live")).items if one.channel == "partner"
+    ]
+    await stored_sign_in.world.call(me, "bindings.end", id=theirs.id)
+    refused = await stored_sign_in.get("/v1/orders", token["access_token"])
     assert refused.status_code in (401, 403)
-    assert (await refresh(sign_in, token["refresh_token"]))[1]["error"] == "invalid_grant"
-    sign_in.world.clock.advance(minutes=2)
-    renewed = await sign_in.signed_in(sign_in.client())
-    assert (await sign_in.get("/oauth/userinfo", renewed["access_token"])).json()["sub"] == sub
-    assert not await is_good(sign_in, token["access_token"])
+    assert (await refresh(stored_sign_in, token["refresh_token"]))[1]["error"] == "invalid_grant"
+    stored_sign_in.world.clock.advance(minutes=2)
+    renewed = await stored_sign_in.signed_in(stored_sign_in.client())
+    assert (await stored_sign_in.get("/oauth/userinfo", renewed["access_token"])).json()["sub"] == sub
+    assert not await is_good(stored_sign_in, token["access_token"])
 
 
 async def test_a_suspended_partner_gets_nothing(sign_in: SignInWorld) -> None:
@@ -143,21 +147,25 @@ async def test_a_suspended_partner_gets_nothing(sign_in: SignInWorld) -> None:
     assert page.status_code == 400 and "location" not in page.headers
 
 
-async def test_consents_are_recorded_and_a_refused_scope_is_a_no_to_this_partner_alone(sign_in: SignInWorld) -> None:
-    await sign_in.register("tips", "https://tips.example/back", scopes="openid phone:masked recommendations:read")
-    client = sign_in.client("tips", "https://tips.example/back", "openid phone:masked recommendations:read")
-    token = await sign_in.signed_in(client, without="phone:masked")
-    assert (await sign_in.get("/v1/recommendations", token["access_token"])).status_code == 200
-    who = (await sign_in.get("/oauth/userinfo", token["access_token"])).json()
+async def test_consents_are_recorded_and_a_refused_scope_is_a_no_to_this_partner_alone(
+    stored_sign_in: SignInWorld,
+) -> None:
+    await stored_sign_in.register(
+        "tips", "https://tips.example/back", scopes="openid phone:masked recommendations:read"
+    )
+    client = stored_sign_in.client("tips", "https://tips.example/back", "openid phone:masked recommendations:read")
+    token = await stored_sign_in.signed_in(client, without="phone:masked")
+    assert (await stored_sign_in.get("/v1/recommendations", token["access_token"])).status_code == 200
+    who = (await stored_sign_in.get("/oauth/userinfo", token["access_token"])).json()
     assert set(who) == {"sub"}
-    sign_in.world.clock.advance(minutes=2)
+    stored_sign_in.world.clock.advance(minutes=2)
     me = Principal("session", "web:1", SESSION_SCOPES, account="web:1")
-    await sign_in.world.call(me, "bindings.request_code", phone=PHONE)
-    await sign_in.world.call(me, "bindings.confirm_code", code=CODE)
-    said = {one.purpose: one.granted for one in (await sign_in.world.call(me, "consents.list_current")).items}
-    assert said == {"profile:tips": False, "recommend": True}
-    await sign_in.world.call(me, "consents.set_one", purpose="recommend", granted=False)
-    refused = await sign_in.get("/v1/recommendations", token["access_token"])
+    await stored_sign_in.world.call(me, "bindings.request_code", phone=PHONE)
+    await stored_sign_in.world.call(me, "bindings.confirm_code", code=CODE)
+    said = {one.purpose: one.granted for one in (await stored_sign_in.world.call(me, "consents.list_current")).items}
+    assert said == {"profile:tips": False, "recommend:tips": True}
+    await stored_sign_in.world.call(me, "consents.set_one", purpose="recommend", granted=False)
+    refused = await stored_sign_in.get("/v1/recommendations", token["access_token"])
     assert (refused.status_code, refused.json()["reason"]) == (403, "consent_missing")
 
 

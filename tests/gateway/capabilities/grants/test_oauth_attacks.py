@@ -39,19 +39,21 @@ def assert_told_to_the_person_alone(page: httpx.Response) -> None:
     assert "<form" not in page.text and "http-equiv" not in page.text
 
 
-async def test_code_replay_ends_what_the_code_brought(sign_in: SignInWorld) -> None:
-    code = await good_code(sign_in)
-    status, token = await redeem(sign_in, code)
-    assert status == 200 and (await sign_in.get("/v1/orders", token["access_token"])).status_code == 200
-    assert (await redeem(sign_in, code))[1]["error"] == "invalid_grant"
-    assert (await sign_in.get("/v1/orders", token["access_token"])).status_code == 401
-    refused = await sign_in.post("/oauth/token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+async def test_code_replay_ends_what_the_code_brought(stored_sign_in: SignInWorld) -> None:
+    code = await good_code(stored_sign_in)
+    status, token = await redeem(stored_sign_in, code)
+    assert status == 200 and (await stored_sign_in.get("/v1/orders", token["access_token"])).status_code == 200
+    assert (await redeem(stored_sign_in, code))[1]["error"] == "invalid_grant"
+    assert (await stored_sign_in.get("/v1/orders", token["access_token"])).status_code == 401
+    refused = await stored_sign_in.post(
+        "/oauth/token", grant_type="refresh_token", refresh_token=token["refresh_token"]
+    )
     assert refused[1]["error"] == "invalid_grant"
 
 
-async def test_of_codes_redeemed_at_once_at_most_one_is_answered(sign_in: SignInWorld) -> None:
-    code = await good_code(sign_in)
-    answers = await asyncio.gather(*(redeem(sign_in, code) for _ in range(5)))
+async def test_of_codes_redeemed_at_once_at_most_one_is_answered(stored_sign_in: SignInWorld) -> None:
+    code = await good_code(stored_sign_in)
+    answers = await asyncio.gather(*(redeem(stored_sign_in, code) for _ in range(5)))
     assert sorted(status for status, _ in answers) == [200, 400, 400, 400, 400]
 
 
@@ -284,27 +286,33 @@ async def test_no_yes_without_a_proved_number(sign_in: SignInWorld) -> None:
     assert (await sign_in.browser.press(wrong, "approve")).status_code == 403
 
 
-async def test_the_limits_of_codes_hold_at_the_page(sign_in: SignInWorld) -> None:
-    client = sign_in.client()
-    first = await sign_in.browser.press(await sign_in.browser.open(sign_in.link(client)), "send", phone=PHONE)
+async def test_the_limits_of_codes_hold_at_the_page(stored_sign_in: SignInWorld) -> None:
+    client = stored_sign_in.client()
+    first = await stored_sign_in.browser.press(
+        await stored_sign_in.browser.open(stored_sign_in.link(client)), "send", phone=PHONE
+    )
     assert first.status_code == 200
-    again = await sign_in.browser.press(await sign_in.browser.open(sign_in.link(client)), "send", phone=PHONE)
+    again = await stored_sign_in.browser.press(
+        await stored_sign_in.browser.open(stored_sign_in.link(client)), "send", phone=PHONE
+    )
     assert again.status_code == 429 and "<form" in again.text
     for _ in range(5):
-        wrong = await sign_in.browser.press(first, "verify", code="000000")
+        wrong = await stored_sign_in.browser.press(first, "verify", code="000000")
     assert wrong.status_code == 409
-    assert (await sign_in.browser.press(first, "verify", code=CODE)).status_code == 409
+    assert (await stored_sign_in.browser.press(first, "verify", code=CODE)).status_code == 409
 
 
-async def test_a_button_pressed_twice_gives_the_same_answer(sign_in: SignInWorld) -> None:
-    client = sign_in.client()
-    code_page = await sign_in.browser.press(await sign_in.browser.open(sign_in.link(client)), "send", phone=PHONE)
-    pages = await asyncio.gather(*(sign_in.browser.press(code_page, "verify", code=CODE) for _ in range(2)))
+async def test_a_button_pressed_twice_gives_the_same_answer(stored_sign_in: SignInWorld) -> None:
+    client = stored_sign_in.client()
+    code_page = await stored_sign_in.browser.press(
+        await stored_sign_in.browser.open(stored_sign_in.link(client)), "send", phone=PHONE
+    )
+    pages = await asyncio.gather(*(stored_sign_in.browser.press(code_page, "verify", code=CODE) for _ in range(2)))
     assert [page.status_code for page in pages] == [200, 200]
-    done = await asyncio.gather(*(sign_in.browser.press(pages[0], "approve") for _ in range(3)))
+    done = await asyncio.gather(*(stored_sign_in.browser.press(pages[0], "approve") for _ in range(3)))
     assert {answer.status_code for answer in done} == {303}
     assert len({answer.headers["location"] for answer in done}) == 1
-    assert (await sign_in.fetch(client, done[0].headers["location"]))["scope"]
+    assert (await stored_sign_in.fetch(client, done[0].headers["location"]))["scope"]
 
 
 async def test_what_was_typed_is_not_sent_on_to_the_partner(sign_in: SignInWorld) -> None:

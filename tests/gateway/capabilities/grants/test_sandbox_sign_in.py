@@ -26,25 +26,25 @@ async def lab(sign_in: SignInWorld) -> tuple[str, str]:
     return own["access_token"], made["phone"]
 
 
-async def test_a_made_up_user_signs_in_and_an_order_under_the_grant_is_answered(sign_in: SignInWorld) -> None:
-    own, phone = await lab(sign_in)
-    client = sign_in.client("lab", BACK)
-    code_page = await sign_in.browser.ask_code(sign_in.link(client), phone)
-    await sign_in.world.work()
-    (message,) = (await api(sign_in, own, "GET", "/v1/sandbox/messages?user=u1"))["items"]
+async def test_a_made_up_user_signs_in_and_an_order_under_the_grant_is_answered(stored_sign_in: SignInWorld) -> None:
+    own, phone = await lab(stored_sign_in)
+    client = stored_sign_in.client("lab", BACK)
+    code_page = await stored_sign_in.browser.ask_code(stored_sign_in.link(client), phone)
+    await stored_sign_in.world.work()
+    (message,) = (await api(stored_sign_in, own, "GET", "/v1/sandbox/messages?user=u1"))["items"]
     (code,) = re.findall(r"\d{6}", message["text"])
-    consent = await sign_in.browser.press(code_page, "verify", code=code)
-    done = await sign_in.browser.press(consent, "approve")
-    token = await sign_in.fetch(client, done.headers["location"])
+    consent = await stored_sign_in.browser.press(code_page, "verify", code=code)
+    done = await stored_sign_in.browser.press(consent, "approve")
+    token = await stored_sign_in.fetch(client, done.headers["location"])
     given = token["access_token"]
-    who = await api(sign_in, given, "GET", "/oauth/userinfo", user="")
+    who = await api(stored_sign_in, given, "GET", "/oauth/userinfo", user="")
     assert who["phone_number_masked"] == "+99****0001"
-    order = await api(sign_in, given, "POST", "/v1/orders", {"offer": "TM-MUSIC-10"}, user="")
+    order = await api(stored_sign_in, given, "POST", "/v1/orders", {"offer": "TM-MUSIC-10"}, user="")
     assert order["sandbox"] and order["state"] == "awaiting_confirmation"
-    await api(sign_in, own, "POST", f"/v1/sandbox/orders/{order['id']}/answer", {"yes": True})
-    await sign_in.world.work()
-    assert (await api(sign_in, given, "GET", f"/v1/orders/{order['id']}", user=""))["state"] == "completed"
-    world = sign_in.world
+    await api(stored_sign_in, own, "POST", f"/v1/sandbox/orders/{order['id']}/answer", {"yes": True})
+    await stored_sign_in.world.work()
+    assert (await api(stored_sign_in, given, "GET", f"/v1/orders/{order['id']}", user=""))["state"] == "completed"
+    world = stored_sign_in.world
     assert not (world.boss.asked or world.sms.sent or world.text_messages.sent or world.chat.sent)
 
 

@@ -46,6 +46,14 @@ async def served(make_world: Callable[..., Any], sqlite_url: str) -> AsyncIterat
         yield world, url
 
 
+@pytest.fixture
+async def stored(make_world: Callable[..., Any], database_url: str) -> AsyncIterator[tuple[World, str]]:
+    """Once on each database: for what the store decides."""
+    world = await make_world(database_url)
+    async with serving(create_app(world.platform), listen("127.0.0.1", 0)) as url:
+        yield world, url
+
+
 @pytest.fixture(params=["Soap11", "Soap12"])
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -96,8 +104,8 @@ def words_of(answer: etree._Element) -> str:
 # -- The way of an order ----------------------------------------------------------------------------------------------
 
 
-async def test_from_a_phone_number_to_a_cancelled_order(served: tuple[World, str], version: str) -> None:
-    world, url = served
+async def test_from_a_phone_number_to_a_cancelled_order(stored: tuple[World, str], version: str) -> None:
+    world, url = stored
     number = await world.subscriber(phone="+8613800138000")
     await world.consent(number, "recommend")
     call = await client(url, version, token=await token_of(url, await secret_of(world)))
@@ -277,8 +285,8 @@ async def test_a_username_token_opens_what_the_secret_opens(served: tuple[World,
         assert (await call("OrdersList", {"User": "u1"})).next is None
 
 
-async def test_a_username_token_is_good_once_and_for_five_minutes(served: tuple[World, str]) -> None:
-    world, url = served
+async def test_a_username_token_is_good_once_and_for_five_minutes(stored: tuple[World, str]) -> None:
+    world, url = stored
     await world.subscriber("partner:shop:u1")
     secret, now = await secret_of(world), world.clock()
     reasons: list[str] = []
@@ -296,6 +304,24 @@ async def test_a_username_token_is_good_once_and_for_five_minutes(served: tuple[
         assert problem.code == "unauthenticated"
         reasons += extra(problem)["reason"]
     assert reasons == ["nonce_reused", "stale_created", "stale_created", "bad_digest", "malformed_token"]
+
+
+async def test_of_one_nonce_at_once_at_two_processes_one_is_answered(stored: tuple[World, str]) -> None:
+    """Neither knows the other's hot state: the store alone says who was first."""
+    world, url = stored
+    await world.subscriber("partner:shop:u1")
+    token = At(await secret_of(world), world.clock(), nonce="the-same-nonce")
+    second = world.another()
+    await second.refresh()
+    async with serving(create_app(second), listen("127.0.0.1", 0)) as other:
+        calls = [await client(one, "Soap11", wsse=token) for one in (url, other)]
+        outcomes = await asyncio.gather(
+            *(call("OrdersList", {"User": "u1"}) for call in calls for _ in range(3)), return_exceptions=True
+        )
+    await second.close()
+    refused = [one for one in outcomes if isinstance(one, zeep.exceptions.Fault)]
+    assert len(refused) == 5 and len(outcomes) == 6
+    assert {calls[0].typed("OrdersList", one).code for one in refused} == {"unauthenticated"}
 
 
 async def test_a_plain_password_and_a_suspended_partner_are_refused(served: tuple[World, str]) -> None:
