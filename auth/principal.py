@@ -1,6 +1,7 @@
 """Who is calling, and whom a call is about."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -68,6 +69,7 @@ def partner_account(partner_id: str, user_id: str) -> str:
     return f"partner:{partner_id}:{user_id}"
 
 
+@lru_cache(maxsize=4096)  # asked again and again about the one account that a call is for
 def partner_of(account: str) -> str | None:
     """The partner whose user the account is; None if it is no partner's user."""
     channel, _, rest = account.partition(":")
@@ -75,6 +77,7 @@ def partner_of(account: str) -> str | None:
     return partner_id if channel == "partner" and partner_id and user_id else None
 
 
+@lru_cache(maxsize=4096)
 def signed_in(account: str) -> bool:
     """Whether the account is of a subscriber who signed in at a partner with the operator: only what they granted holds."""
     return partner_of(account) is not None and is_subject_id(account.split(":", 2)[2])

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Column, Connection, Index, LargeBinary, SmallInteger, Table, delete, select
 
-from gateway.store import Instant, Loader, Store, Unit, metadata
+from gateway.store import Instant, Loader, Store, Unit, metadata, row_of
 
 KEPT_FOR = timedelta(hours=24)
 
@@ -50,7 +50,7 @@ class IdempotencyRecord(NamedTuple):
     expires_at: datetime
 
 
-_COLUMNS = ("key", *IdempotencyRecord._fields)
+_ROW = row_of(idempotency_keys, ("key", *IdempotencyRecord._fields))
 
 
 class IdempotencyRecords:
@@ -82,7 +82,7 @@ class IdempotencyRecords:
 def keep(unit: Unit, key: Key, fingerprint: bytes, status: int, answer: bytes, now: datetime) -> IdempotencyRecord:
     """Record the answer with the unit; a second unit under the same key clashes."""
     record = IdempotencyRecord(fingerprint, status, answer, now + KEPT_FOR)
-    unit.insert_row(idempotency_keys, _COLUMNS, (*key, *record))
+    unit.insert_row(_ROW, (*key, *record))
     return record
 
 

@@ -335,11 +335,11 @@ class _Batch:
         self._kept[key.digest] = keep(context.unit, key, fingerprint, status, answer, context.now)
 
     def _run(self, request: msgspec.Struct, context: Context) -> Any:
-        before = len(context.unit.changes)
+        before = context.unit.mark()
         try:
             answer = self._decide_one(request, context)
         except GatewayError:  # what was recorded before refusing is dropped
-            del context.unit.changes[before:]
+            context.unit.back_to(before)
             raise
         if context.subject is not None:
             self._latest[context.subject.id] = context.subject

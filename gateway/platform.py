@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -71,6 +70,7 @@ from gateway.capabilities.webhooks import (
 from gateway.capability import Capability, CapabilitySet, Parts, catalogue
 from gateway.invoke import Invoker
 from gateway.kit.clock import Clock, utc_now
+from gateway.kit.garbage import settle
 from gateway.kit.ids import Ids
 from gateway.messages import Channel, Sender
 from gateway.quota import CountedQuota
@@ -248,8 +248,7 @@ class Platform:
         send webhooks and seal the audit.
         """
         await self.refresh()
-        gc.collect()
-        gc.freeze()  # catalog, model and code stay: looking through them again and again makes answers late
+        settle()
         self._tasks.append(asyncio.create_task(self._repeat(self.refresh, seconds=2)))
         if work:
             self._tasks.append(asyncio.create_task(self.worker().run()))

@@ -23,6 +23,7 @@ from gateway.capabilities.reconciliation.running import bounds
 from gateway.commands.bookings import booked_app
 from gateway.errors import GatewayError
 from gateway.invoke import Call
+from gateway.kit.garbage import settle
 from gateway.platform import Platform
 from gateway.store.outbox import OutboxWorker
 
@@ -101,6 +102,7 @@ def statement(
 async def _work(asked: dict[str, Any], source: Path, results: Path) -> OrderFile:
     async with open_platform(Settings()) as (platform, _):
         await platform.refresh()
+        settle()
         file = await _call(platform, "exchange.submit", asked)
         if file.state == "awaiting_content":
             folder = platform.parts.get(OrderFileFolder)

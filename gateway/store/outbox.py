@@ -21,7 +21,7 @@ from sqlalchemy import Boolean, Column, Connection, Index, Integer, String, Tabl
 from gateway.kit.clock import Clock
 from gateway.store.columns import Instant, metadata
 from gateway.store.engine import Store, StoreUnavailable
-from gateway.store.unit import Clash, Unit
+from gateway.store.unit import Clash, Unit, row_of
 
 outbox = Table(
     "outbox",
@@ -40,7 +40,7 @@ Index(
     "ix_outbox_due", outbox.c.due_at, postgresql_where=outbox.c.dead.is_(False), sqlite_where=outbox.c.dead.is_(False)
 )
 
-_COLUMNS = ("id", "kind", "body", "due_at", "attempts", "created_at", "trace_id", "dead", "error")
+_ROW = row_of(outbox, ("id", "kind", "body", "due_at", "attempts", "created_at", "trace_id", "dead"))
 _encode = msgspec.json.Encoder().encode
 _log = structlog.get_logger("outbox")
 
@@ -77,7 +77,7 @@ def owe(
     due_at: datetime | None = None,
 ) -> None:  # fmt: skip
     """Record work for the workers: at once, or at `due_at`."""
-    unit.insert_row(outbox, _COLUMNS, (id, kind, _encode(body).decode(), due_at or now, 0, now, trace_id, False, None))
+    unit.insert_row(_ROW, (id, kind, _encode(body).decode(), due_at or now, 0, now, trace_id, False))
     unit.wakes_workers = unit.wakes_workers or due_at is None or due_at <= now
 
 

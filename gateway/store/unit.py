@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, LargeBinary, Table, bindparam, delete, insert, update
+from sqlalchemy import Boolean, Connection, Dialect, LargeBinary, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
@@ -17,15 +20,28 @@ class Clash(Exception):
     """A unique constraint refused the unit: somebody else was first. Read again and decide again."""
 
 
-Shape = tuple[str, Table, tuple[str, ...], tuple[str, ...]]
-"""How a row is written: kind, table, columns that choose rows, columns that are set."""
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """How a row is written. There is one object for each way, so that telling two apart costs nothing."""
+
+    kind: str
+    table: Table
+    key: tuple[str, ...]
+    """Columns that choose rows."""
+    columns: tuple[str, ...]
+    """Columns that are set."""
 
 
-class Change(NamedTuple):
-    """One row to write: `shape` says how (and groups alike rows), `values` are those of its columns, in its order."""
+_shape = cache(Shape)
 
-    shape: Shape
-    values: tuple[Any, ...]
+
+def row_of(table: Table, columns: Sequence[str]) -> Shape:
+    """The shape of a new row that gives these columns: for what is written by the thousand."""
+    return _shape("insert", table, (), tuple(columns))
+
+
+Rows = dict[Shape, list[tuple[Any, ...]]]
+"""Alike rows together, in the order in which each shape first appeared."""
 
 
 class Unit:
@@ -35,46 +51,59 @@ class Unit:
     constraint and the later one gets `Clash`. Updates and deletes are therefore unconditional.
     """
 
-    __slots__ = ("changes", "durable", "wakes_workers")
+    __slots__ = ("durable", "rows", "wakes_workers")
 
     def __init__(self, *, durable: bool = True) -> None:
         """A unit that is not `durable` outlives the process, but not surely a power cut; it waits for no disk."""
-        self.changes: list[Change] = []
+        self.rows: Rows = defaultdict(list)
         self.durable = durable
         self.wakes_workers = False
 
     def insert(self, table: Table, /, **values: Any) -> None:
         """Add a row; a row with the same key makes the whole unit clash."""
-        self.changes.append(Change(("insert", table, (), tuple(values)), tuple(values.values())))
+        self.rows[_shape("insert", table, (), tuple(values))].append(tuple(values.values()))
 
-    def insert_row(self, table: Table, columns: tuple[str, ...], values: tuple[Any, ...]) -> None:
-        """Add a row whose values stand in the order of `columns`: for what is written by the thousand."""
-        self.changes.append(Change(("insert", table, (), columns), values))
+    def insert_row(self, shape: Shape, values: tuple[Any, ...]) -> None:
+        """Add a row whose values stand in the order of the shape's columns (`row_of`)."""
+        self.rows[shape].append(values)
 
     def insert_missing(self, table: Table, /, **values: Any) -> None:
         """Add a row unless one with the same key is there already."""
-        self.changes.append(Change(("insert_missing", table, (), tuple(values)), tuple(values.values())))
+        self.rows[_shape("insert_missing", table, (), tuple(values))].append(tuple(values.values()))
 
     def upsert(self, table: Table, /, **values: Any) -> None:
         """Add a row, or overwrite the one with the same primary key."""
-        self.changes.append(Change(("upsert", table, (), tuple(values)), tuple(values.values())))
+        self.rows[_shape("upsert", table, (), tuple(values))].append(tuple(values.values()))
 
     def update(self, table: Table, key: dict[str, Any], /, **values: Any) -> None:
         """Set columns of the rows whose columns equal `key`."""
-        shape: Shape = ("update", table, tuple(key), tuple(values))
-        self.changes.append(Change(shape, (*key.values(), *values.values())))
+        shape = _shape("update", table, tuple(key), tuple(values))
+        self.rows[shape].append((*key.values(), *values.values()))
 
     def delete(self, table: Table, /, **key: Any) -> None:
         """Remove the rows whose columns equal `key`."""
-        self.changes.append(Change(("delete", table, tuple(key), ()), tuple(key.values())))
+        self.rows[_shape("delete", table, tuple(key), ())].append(tuple(key.values()))
 
     def extend(self, other: Unit) -> None:
         """Take over the other unit's changes."""
-        self.changes.extend(other.changes)
+        for shape, rows in other.rows.items():
+            self.rows[shape] += rows
         self.wakes_workers = self.wakes_workers or other.wakes_workers
 
+    def mark(self) -> Mapping[Shape, int]:
+        """What is recorded so far, for `back_to`."""
+        return {shape: len(rows) for shape, rows in self.rows.items()}
+
+    def back_to(self, mark: Mapping[Shape, int]) -> None:
+        """Drop what was recorded since the mark was taken."""
+        for shape, rows in self.rows.items():
+            del rows[mark.get(shape, 0) :]
+
     def __bool__(self) -> bool:
-        return bool(self.changes)
+        return any(self.rows.values())
+
+
+_TRUTHS = {True: 1, False: 0}
 
 
 class Prepared(NamedTuple):
@@ -83,16 +112,16 @@ class Prepared(NamedTuple):
     sql: str
     names: tuple[str, ...]
     """Parameters in the order in which the statement takes them."""
-    order: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    """Puts a row's values into that order."""
+    order: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
+    """Puts a row's values into that order; None where they are in it."""
     converters: tuple[tuple[int, Callable[[Any], Any]], ...]
     """Parameter → what its column type makes of a value, for those that do not go as they are."""
 
     def parameters(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Rows for the driver: column by column, which for thousands of rows is a fraction of cell by cell."""
-        ordered = list(map(self.order, rows))
+        ordered = rows if self.order is None else list(map(self.order, rows))
         if not self.converters:
-            return ordered
+            return list(ordered)
         columns: list[Iterable[Any]] = list(zip(*ordered, strict=True))
         for at, convert in self.converters:
             columns[at] = map(convert, columns[at])
@@ -118,8 +147,8 @@ class Statements:
         return prepared
 
     def _prepare(self, shape: Shape, dialect: Dialect) -> Prepared:
-        _, table, key, values = shape
-        compiled: Any = self._build(*shape).compile(dialect=dialect)
+        table, key, values = shape.table, shape.key, shape.columns
+        compiled: Any = self._build(shape.kind, table, key, values).compile(dialect=dialect)
         types = {name: table.c[name].type for name in values} | {f"key_{name}": table.c[name].type for name in key}
         names = tuple(compiled.positiontup)
         given = [*(f"key_{name}" for name in key), *values]
@@ -146,7 +175,9 @@ class Statements:
         )
 
 
-def _in_order(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def _in_order(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
+    if places == list(range(len(places))):
+        return None
     if len(places) == 1:  # of one place an itemgetter makes no tuple
         return lambda values: (values[places[0]],)
     return itemgetter(*places)
@@ -157,24 +188,26 @@ def _converter(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
         return microseconds
     if isinstance(kind, LargeBinary):
         return None  # both drivers take bytes as they are
+    if isinstance(kind, Boolean):
+        return None if dialect.supports_native_boolean else _TRUTHS.get
     converter: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
     return converter
 
 
 def apply(connection: Connection, units: Iterable[Unit], statements: Statements) -> None:
     """Write the units' changes, alike rows together, in the order in which each shape first appears."""
-    for shape, values in by_shape(units).items():
-        statement = statements.of(shape, connection.dialect)
-        connection.exec_driver_sql(statement.sql, statement.parameters(values))
-
-
-def by_shape(units: Iterable[Unit]) -> dict[Shape, list[tuple[Any, ...]]]:
-    """The units' rows, alike ones together, in the order in which each shape first appears."""
-    rows: dict[Shape, list[tuple[Any, ...]]] = {}
+    together = Unit()
     for unit in units:
-        for change in unit.changes:
-            rows.setdefault(change.shape, []).append(change.values)
-    return rows
+        together.extend(unit)
+    write(connection, together, statements)
+
+
+def write(connection: Connection, unit: Unit, statements: Statements) -> None:
+    """Write the unit's changes."""
+    for shape, values in unit.rows.items():
+        if values:
+            statement = statements.of(shape, connection.dialect)
+            connection.exec_driver_sql(statement.sql, statement.parameters(values))
 
 
 def wakes_workers(units: Sequence[Unit]) -> bool:

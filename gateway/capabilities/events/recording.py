@@ -10,9 +10,9 @@ import msgspec
 
 from auth.principal import partner_of
 from gateway.capabilities.events.tables import events
-from gateway.store import Unit
+from gateway.store import Unit, row_of
 
-_COLUMNS = ("id", "seq", "at", "type", "partner_id", "subscriber_id", "account", "key", "step", "body")
+_ROW = row_of(events, ("id", "at", "type", "partner_id", "subscriber_id", "account", "key", "step", "body"))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -30,8 +30,8 @@ def emit(
         return
     user = _user(account, partner_id)
     shown = body if user is None else {**body, "user": user}
-    told = (id, None, at, type, partner_id, subscriber_id, account, key, step, _encode(shown).decode())
-    unit.insert_row(events, _COLUMNS, told)
+    told = (id, at, type, partner_id, subscriber_id, account, key, step, _encode(shown).decode())
+    unit.insert_row(_ROW, told)
     unit.wakes_workers = True
 
 

@@ -1,4 +1,8 @@
-"""Working order files through: batch by batch, each batch one transaction with the place that was reached."""
+"""Working order files through: batch by batch, each batch one transaction with the place that was reached.
+
+While a batch is written the next one is read and decided. Where that one names a user, a key or a number that is being
+written, it waits; where two users turn out to be one subscriber, it clashes and is decided anew.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import prometheus_client
@@ -24,6 +28,7 @@ from gateway.capabilities.exchange.schemas import FileState, OrderFileRef
 from gateway.capabilities.exchange.tables import order_file_results, order_files
 from gateway.capabilities.orders import PlaceMany
 from gateway.capabilities.partners import Partners
+from gateway.capability import Context
 from gateway.errors import Conflict
 from gateway.importing.refusal import ImportRefused
 from gateway.invoke import Call, Invoker, Outcome
@@ -36,11 +41,22 @@ _CLASHES = 3
 _LATER = timedelta(seconds=2)
 _SWEEP = 100
 _ROWS = prometheus_client.Counter("tuila_order_file_rows", "Rows of order files by outcome.", ("outcome",))
+_NAMES = ("user", "key", "partner_ref")
+"""Fields by which one row's order may bear on another's."""
+_BUSY = Conflict({"zh": "同时有其他请求在处理，请稍后重试", "en": "other requests are changing this; try again"})
 _job = msgspec.json.Decoder(OrderFileRef)
 
 
 class _Superseded(Exception):
     """The file was cancelled, or another worker has it."""
+
+
+class _Decided(NamedTuple):
+    """Rows and what becomes of each; the context's unit, where there is one, holds what is to be kept of it."""
+
+    rows: Sequence[Row]
+    outcomes: Sequence[Outcome]
+    context: Context | None = None
 
 
 class OrderFileRunner:
@@ -97,54 +113,65 @@ class OrderFileRunner:
     async def _work_through(self, file: StoredFile) -> None:
         batches = read_rows(file, self._folder.path(file.id, file.format), self._settings.batch_rows)
         coming = asyncio.create_task(asyncio.to_thread(_next, batches))
+        taking = asyncio.create_task(_as_it_is(file))
+        ahead = frozenset[tuple[str, str]]()
         try:
             while (batch := await coming) is not None:
                 coming = asyncio.create_task(asyncio.to_thread(_next, batches))  # read while this one is placed
+                names = _names(batch.rows)
+                if not names.isdisjoint(ahead):  # what the batch before leaves is to be decided on
+                    await asyncio.wait([taking])
                 async with self._turn:
-                    file = await self._take(file, batch.rows, (file.position + batch.records, batch.read_bytes))
+                    decided = await self._decide(file, batch.rows)
+                file, ahead = await taking, names
+                reached = (file.position + batch.records, batch.read_bytes)
+                taking = asyncio.create_task(self._take(file, decided, reached))  # kept while the next one is decided
+            await taking
+        except ImportRefused:
+            await taking  # what was read before it stays
+            raise
         finally:
-            if not coming.done():
-                await asyncio.wait([coming])  # a thread cannot be stopped, and it holds the file
+            taking.cancel()
+            await asyncio.wait([taking, coming])  # a thread cannot be stopped, and it holds the file
 
-    async def _take(self, file: StoredFile, rows: Sequence[Row], reached: tuple[int, int]) -> StoredFile:
+    async def _take(self, file: StoredFile, decided: _Decided, reached: tuple[int, int]) -> StoredFile:
         """Place rows, and answer the file as it is then. Those that clash again and again are taken in halves."""
+        rows = decided.rows
         if file.placed + file.refused + len(rows) > self._settings.rows:
             raise ImportRefused(f"there are more than {self._settings.rows} rows; the rest was not taken")
         for _ in range(_CLASHES):
             try:
-                return await self._commit(file, rows, reached, refused=None)
+                return await self._commit(file, decided, reached)
             except Clash:
-                continue
+                decided = await self._decide(file, rows)
         if len(rows) <= 1:
-            busy = Conflict(
-                {"zh": "同时有其他请求在处理，请稍后重试", "en": "other requests are changing this; try again"}
-            )
-            return await self._commit(file, rows, reached, refused=busy)
+            return await self._commit(file, _Decided(rows, [Outcome(refusal=_BUSY)] * len(rows)), reached)
         half = len(rows) // 2
-        file = await self._take(file, rows[:half], (file.position, file.read_bytes))
-        return await self._take(file, rows[half:], reached)
+        middle = (file.position, file.read_bytes)
+        file = await self._take(file, await self._decide(file, rows[:half]), middle)
+        return await self._take(file, await self._decide(file, rows[half:]), reached)
 
-    async def _commit(
-        self, file: StoredFile, rows: Sequence[Row], reached: tuple[int, int], refused: Conflict | None
-    ) -> StoredFile:
-        calls = {} if refused else self._calls(file, rows, await self._principal(file))
-        outcomes = {row.line: Outcome(refusal=refused) for row in rows}
+    async def _decide(self, file: StoredFile, rows: Sequence[Row]) -> _Decided:
+        calls = self._calls(file, rows, await self._principal(file))
+        if not calls:
+            return _Decided(rows, [Outcome()] * len(rows))
+        refs = {row.fields["partner_ref"] for row in rows if "partner_ref" in row.fields}
+        reading = PlaceMany.reading(file.partner_id, refs, self._clock())
+        together = await self._invoke.together(list(calls.values()), reading)
+        outcomes = dict(zip(calls, together.outcomes, strict=True))
+        return _Decided(rows, [outcomes.get(row.line, Outcome()) for row in rows], together.context)
+
+    async def _commit(self, file: StoredFile, decided: _Decided, reached: tuple[int, int]) -> StoredFile:
+        rows, context = decided.rows, decided.context
+        text = result_text(zip(rows, decided.outcomes, strict=True), file.locale, first=file.result_bytes == 0)
         unit = Unit()
-        if calls:
-            refs = {row.fields["partner_ref"] for row in rows if "partner_ref" in row.fields}
-            together = await self._invoke.together(
-                list(calls.values()), PlaceMany.reading(file.partner_id, refs, self._clock())
-            )
-            outcomes |= dict(zip(calls, together.outcomes, strict=True))
-            unit = together.context.unit
-        told = [(row, outcomes[row.line]) for row in rows]
-        text = result_text(told, file.locale, first=file.result_bytes == 0)
-        if calls:
-            together.context.audit_detail.update(
+        if context is not None:
+            unit.extend(context.unit)
+            context.audit_detail.update(
                 file=file.id, lines=f"{rows[0].line}-{rows[-1].line}", results_sha256=sha256(text).hexdigest()
             )
-            record_call(unit, _PLACE, together.context, "ok")
-        placed = sum(1 for _, outcome in told if outcome.answer is not None)
+            record_call(unit, _PLACE, context, "ok")
+        placed = sum(1 for outcome in decided.outcomes if outcome.answer is not None)
         after = file._replace(
             position=reached[0], read_bytes=reached[1], line=rows[-1].line if rows else file.line,
             placed=file.placed + placed, refused=file.refused + len(rows) - placed,
@@ -186,6 +213,14 @@ def _request(fields: Mapping[str, str]) -> dict[str, Any]:
     order: dict[str, Any] = {name: fields[name] for name in ("offer", "action", "partner_ref") if name in fields}
     attribution = {name: fields[name] for name in ("campaign", "impression", "referrer") if name in fields}
     return order | {"attribution": attribution} if attribution else order
+
+
+async def _as_it_is(file: StoredFile) -> StoredFile:
+    return file
+
+
+def _names(rows: Sequence[Row]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, row.fields[name]) for row in rows for name in _NAMES if name in row.fields)
 
 
 def _next(batches: Iterator[RowBatch]) -> RowBatch | None:

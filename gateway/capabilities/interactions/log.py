@@ -13,10 +13,13 @@ from auth.principal import Subject
 from gateway.capabilities.events import emit
 from gateway.capabilities.interactions.tables import interactions
 from gateway.capability import Context
+from gateway.store import row_of
 
 Kind = Literal["shown", "clicked", "declined", "ordered", "completed"]
 
-_COLUMNS = ("id", "at", "kind", "subscriber_id", "account", "channel", "place", "impression", "offers")
+_ROW = row_of(
+    interactions, ("id", "at", "kind", "subscriber_id", "account", "channel", "place", "impression", "offers")
+)
 _encode = msgspec.json.Encoder().encode
 
 DECLINED_FOR = timedelta(days=90)
@@ -31,7 +34,7 @@ def record(
     subject, interaction_id = ctx.subject, id or ctx.ids()
     who = (None, ctx.principal.account) if subject is None else (subject.id, subject.identity.account)
     noted = (interaction_id, ctx.now, kind, *who, ctx.channel, place, impression, _encode(offers).decode())
-    ctx.unit.insert_row(interactions, _COLUMNS, noted)
+    ctx.unit.insert_row(_ROW, noted)
     _tell(ctx, kind, offers, place=place, impression=impression or interaction_id)
 
 

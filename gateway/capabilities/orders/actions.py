@@ -149,15 +149,16 @@ def refuse_ineligible(offer: Offer, ctx: Context, *, besides: str | None = None,
     `besides` is the offer of the order being decided on, which must not stand in its own way; `giving_up` is what a
     change ends.
     """
-    subject = ctx.subscriber
-    others = subject.open_orders - {besides, giving_up}
-    held = subject.held - {giving_up}
-    refusal = why_not(offer, msgspec.structs.replace(facts_of(subject), held=held, open_orders=others), ctx.now)
+    facts = facts_of(ctx.subscriber)
+    if besides is not None or giving_up is not None:
+        held, others = facts.held - {giving_up}, facts.open_orders - {besides, giving_up}
+        facts = msgspec.structs.replace(facts, held=held, open_orders=others)
+    refusal = why_not(offer, facts, ctx.now)
     if refusal is not None:
         raise NotOrderable(
             {"zh": refusal.words.zh, "en": refusal.words.en}, reason=refusal.reason, evidence=[*refusal.evidence]
         )
-    if clashing := others.intersection(offer.eligibility.excludes):
+    if clashing := facts.open_orders.intersection(offer.eligibility.excludes):
         raise NotOrderable(
             {"zh": "与办理中的另一项业务不能同时使用", "en": "it cannot be combined with an order under way"},
             reason="excluded_by", evidence=sorted(clashing),

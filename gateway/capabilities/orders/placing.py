@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -22,15 +23,21 @@ from gateway.capabilities.orders.actions import (
 from gateway.capabilities.orders.errors import NumberOnHold, OrderAlreadyOpen, OrderingStopped, PartnerRefTaken
 from gateway.capabilities.orders.moving import record_step
 from gateway.capabilities.orders.repository import StoredOrder
-from gateway.capabilities.orders.schemas import PlaceOrder, Remarks
+from gateway.capabilities.orders.schemas import Attribution, PlaceOrder, Remarks
 from gateway.capabilities.orders.states import OrderState
 from gateway.capabilities.orders.tables import orders
 from gateway.capability import Context
 from gateway.errors import MalformedRequest
+from gateway.store import Unit, row_of
 from gateway.store.outbox import owe
 
 NO_REMARKS = Remarks()
 CONFIRM_WITHIN = timedelta(minutes=30)
+_ROW = row_of(orders, StoredOrder._fields)
+_USUAL = len(StoredOrder._fields) - len(StoredOrder._field_defaults)
+_USUAL_ROW = row_of(orders, StoredOrder._fields[:_USUAL])
+_STATE = StoredOrder._fields.index("state")
+_UNUSUAL = tuple(StoredOrder._field_defaults.values())
 
 
 class OrderJob(msgspec.Struct):
@@ -63,7 +70,7 @@ def take_down(
     order = _new_order(
         request, offer, state, found.recipient, ctx, id=id or ctx.ids(), together=together, remarks=remarks
     )
-    ctx.unit.insert_row(orders, StoredOrder._fields, order)
+    _insert(ctx.unit, order)
     _record_placed(ctx, order, "second confirmation" if waits else "nothing to confirm")
     record(ctx, "ordered", [offer.code], impression=request.attribution.impression)
     if not waits:
@@ -73,6 +80,15 @@ def take_down(
     if ctx.principal.kind == "partner":  # in a conversation or on a page the question is asked on the spot
         owe_job(ctx, "orders.ask", order)
     return order
+
+
+def _insert(unit: Unit, order: StoredOrder) -> None:
+    row = (*order[:_STATE], str(order.state), *order[_STATE + 1 :])
+    # What most orders do not have is left to the columns' defaults: binding it would cost more than all the rest.
+    if row[_USUAL:] == _UNUSUAL:
+        unit.insert_row(_USUAL_ROW, row[:_USUAL])
+    else:
+        unit.insert_row(_ROW, row)
 
 
 def _refuse_ref(found: Found, ctx: Context) -> None:
@@ -102,11 +118,17 @@ def owe_job(ctx: Context, kind: str, order: StoredOrder, after: timedelta | None
 def _record_placed(ctx: Context, order: StoredOrder, reason: str) -> None:
     """The first two steps of an order, which are taken at once."""
     steps = ((None, OrderState.ACKNOWLEDGED, "placed"), (OrderState.ACKNOWLEDGED, order.state, reason))
+    actor = f"{ctx.principal.kind}:{ctx.principal.id}"
     for seq, (before, after, why) in enumerate(steps):
         record_step(
-            ctx.unit, order, seq, before, after, actor=f"{ctx.principal.kind}:{ctx.principal.id}",
+            ctx.unit, order, seq, before, after, actor=actor,
             channel=ctx.channel, reason=why, now=ctx.now, event_id=ctx.ids(),
         )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _written(attribution: Attribution) -> str:
+    return msgspec.json.encode(attribution).decode()
 
 
 def _new_order(
@@ -129,7 +151,7 @@ def _new_order(
         channel=ctx.channel,
         partner_id=ctx.principal.id if by_partner else ctx.principal.partner_id,
         partner_ref=request.partner_ref,
-        attribution=msgspec.json.encode(request.attribution).decode(),
+        attribution=_written(request.attribution),
         created_at=ctx.now,
         updated_at=ctx.now,
         confirm_by=ctx.now + CONFIRM_WITHIN if state is OrderState.AWAITING_CONFIRMATION else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -38,7 +39,7 @@ def told(
         confirm_by=order.confirm_by if order.state == OrderState.AWAITING_CONFIRMATION else None,
         user=_user_of(order, partner_id),
         partner_ref=order.partner_ref,
-        attribution=msgspec.json.decode(order.attribution, type=Attribution),
+        attribution=_attribution(order.attribution),
         replaces=order.replaces,
         recipient=order.recipient,
         together=order.together,
@@ -79,6 +80,11 @@ def held_as(held: Held, catalog: LiveCatalog, locale: str) -> Subscription:
         held.id, offer.code, offer.names.to(locale), offer.price_fen, offer.period, held.started_at, how,
         held.trial_ends_at,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _attribution(text: str) -> Attribution:
+    return msgspec.json.decode(text, type=Attribution)
 
 
 def _user_of(order: StoredOrder, partner_id: str | None) -> str | None:

@@ -219,6 +219,47 @@ async def test_rows_that_clash_with_single_orders_are_decided_anew(shop: World) 
     ]  # fmt: skip
 
 
+async def test_a_batch_is_decided_on_what_the_one_before_it_leaves(shop: World) -> None:
+    world = shop
+    await world.bind("partner:shop:same", 1)  # another account of the first subscriber
+    runner = world.platform.order_files
+    runner._settings = world.settings.exchange.model_copy(update={"batch_rows": 1})
+    content = (
+        "user,offer,key,partner_ref\n"
+        f"u1,{MUSIC},k1,R1\n"
+        f"same,{MUSIC},,\n"
+        f"same,{READ},,\n"
+        f"u2,{MUSIC},k2,R1\n"
+        f"u2,{MUSIC},k3,R2\n"
+        f"u3,{MUSIC},k4,R3\n"
+        f"u3,{MUSIC},k4,R3\n"
+    )
+    file = await hand_in(world, content.encode())
+    await world.work()
+    found = await results(world, file.id)
+    assert [(row["status"], row["code"]) for row in found] == [
+        ("placed", ""), ("refused", "order-already-open"), ("placed", ""), ("refused", "partner-ref-taken"),
+        ("placed", ""), ("placed", ""), ("placed", ""),
+    ]  # fmt: skip
+    assert found[5]["order_id"] == found[6]["order_id"]
+    assert await count(world, orders) == 4
+
+
+async def test_what_was_read_before_the_damage_stays(shop: World) -> None:
+    import gzip
+
+    world = shop
+    runner = world.platform.order_files
+    words = "".join(f"u{number % 6 + 1},{MUSIC},{Random(number).random()}\n" for number in range(20_000))
+    packed = gzip.compress(f"user,offer,note\n{words}".encode())
+    runner._settings = world.settings.exchange.model_copy(update={"batch_rows": 500})
+    file = await hand_in(world, packed[: len(packed) // 2], "csv.gz")
+    await world.work()
+    ended = await world.call(OPERATOR, "exchange.get", id=file.id)
+    assert (ended.state, ended.placed) == ("failed", 6) and ended.line > 500
+    assert len(await results(world, file.id)) == ended.line - 1
+
+
 async def test_an_interrupted_file_goes_on_where_it_was(shop: World) -> None:
     world, random = shop, Random(5)
     content = "user,offer\n\n" + "".join(

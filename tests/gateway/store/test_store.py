@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gateway.store import Clash, Loader, Store, StoreUnavailable, Unit, open_store
+from gateway.store import Clash, Loader, Store, StoreUnavailable, Unit, open_store, row_of
 
 tables = MetaData()
 things = Table("things", tables, Column("id", Integer, primary_key=True), Column("name", String(50), nullable=False))
@@ -72,6 +72,37 @@ async def test_a_unit_inserts_upserts_updates_and_deletes(store: Store) -> None:
     unit.delete(things, id=1)
     await store.commit(unit)
     assert await store.read(names) == {2: "two", 3: "three"}
+
+
+@pytest.mark.parametrize("number", [1, 15, 16, 333, 4000])
+async def test_thousands_of_rows_are_written_whole_or_not_at_all(store: Store, number: int) -> None:
+    def rename(connection: Connection) -> None:
+        connection.execute(things.update().values(name="told first"))
+
+    await store.commit(thing(0, "there"))
+    many, wide = Unit(), row_of(things, ("name", "id"))
+    for at in range(1, number + 1):
+        many.insert_row(wide, (f"thing {at}", at))
+    await store.commit_many(many, rename)
+    assert await store.read(names) == {0: "told first"} | {at: f"thing {at}" for at in range(1, number + 1)}
+    again = Unit()
+    for at in (*range(number + 1, 2 * number + 1), number):
+        again.insert(things, id=at, name="again")
+    with pytest.raises(Clash):
+        await store.commit_many(again, lambda connection: None)
+    assert len(await store.read(names)) == number + 1
+
+
+async def test_what_was_recorded_since_a_mark_is_dropped(store: Store) -> None:
+    unit = thing(1, "one")
+    mark = unit.mark()
+    unit.insert(things, id=2, name="two")
+    unit.update(things, {"id": 1}, name="another")
+    unit.back_to(mark)
+    await store.commit(unit)
+    assert await store.read(names) == {1: "one"}
+    unit.back_to({})
+    assert not unit
 
 
 async def test_what_nobody_waits_for_is_written_by_the_time_the_store_is_closed(empty_database_url: str) -> None:
