@@ -178,7 +178,7 @@ async def imported(listener: Listener, *found: Offer) -> list[Heard]:
     source = folder / f"{world.platform.ids()}.ndjson"
     source.write_text("\n".join(lines) + "\n")
     importer = OfferImporter(world.platform.store, world.clock, locale=world.settings.locale, whole=True)
-    await run_import(world.platform.store, importer, Import(source, None, False), world.clock)
+    await run_import(world.platform.store, importer, Import(source, again=True), world.clock)
     heard = await listener.hear()
     assert all(conforms("tmf620", one.kind, one.body) for one in heard)
     return heard
