@@ -19,7 +19,7 @@ from gateway.capabilities.webhooks.errors import (
     WebhookUrlRefused,
 )
 from gateway.capabilities.webhooks.formats import Formats
-from gateway.capabilities.webhooks.repository import TEST, StoredEndpoint
+from gateway.capabilities.webhooks.repository import TEST, StoredEndpoint, takes
 from gateway.capabilities.webhooks.schemas import (
     CreateWebhook,
     Deleted,
@@ -253,10 +253,19 @@ async def replay(request: Replay, ctx: Context) -> Replayed:
     if request.event is not None and not found:
         raise EventNotFound
     again = found[:_REPLAYED_AT_ONCE]
-    for event in again:
+    for event in await _had_their_turn(again, endpoint, ctx):
         _owe_again(event, endpoint, ctx)
     ctx.unit.update(webhook_endpoints, {"id": endpoint.id}, updated_at=ctx.now)  # whoever sends to it looks again
     return Replayed(len(again), again[-1].id if len(found) > _REPLAYED_AT_ONCE else None)
+
+
+async def _had_their_turn(found: list[StoredEvent], endpoint: StoredEndpoint, ctx: Context) -> list[StoredEvent]:
+    """The events without those whose first delivery is still to come: owed now, they would go before older ones."""
+    ahead = [event.id for event in found if event.seq > endpoint.cursor and takes(endpoint, event)]
+    if not ahead:
+        return found
+    first = {*ahead} - await ctx.part(Store).read(repository.known_deliveries, endpoint.id, ahead)
+    return [event for event in found if event.id not in first]
 
 
 def _owe_again(event: StoredEvent, endpoint: StoredEndpoint, ctx: Context) -> None:

@@ -21,11 +21,11 @@ import structlog
 from adapters.webhooks.protocol import Reply, WebhookPost
 from auth import webhook_signature
 from auth.secret_box import BoxRefused
-from gateway.capabilities.events import EventFeed, StoredEvent, emit, head, list_after, wants
+from gateway.capabilities.events import EventFeed, StoredEvent, emit, head, list_after
 from gateway.capabilities.webhooks import repository
 from gateway.capabilities.webhooks.formats import Formats, Render, address_below, standard
 from gateway.capabilities.webhooks.queue import Delivery, EndpointQueue
-from gateway.capabilities.webhooks.repository import TEST, StoredEndpoint
+from gateway.capabilities.webhooks.repository import StoredEndpoint, takes
 from gateway.capabilities.webhooks.schedule import GIVEN_UP_AFTER, next_try
 from gateway.capabilities.webhooks.secrets import WebhookSecrets
 from gateway.capabilities.webhooks.tables import webhook_deliveries, webhook_endpoints
@@ -73,6 +73,9 @@ class _Endpoint:
         self.sending = 0
         self.keeps_up = False
         """Whether every event up to the process's place in the feed was looked at for it."""
+        self.has_more_pending = False
+        """Whether the store may hold waiting deliveries that are not held here. Until they are, nothing newer is taken in,
+        for it would be sent before them."""
         self.unwritten: set[str] = set()
         """Events whose outcome is known here and not in the store."""
         self.looks = True
@@ -82,14 +85,13 @@ class _Endpoint:
         self.is_forgotten = False
         """Whether what becomes of its deliveries is of no more interest, because they are read anew from the store."""
 
-    def takes(self, event: StoredEvent) -> bool:
-        if event.type == TEST:
-            return event.key == self.stored.id
-        return wants(self.stored.types, event.type)
-
     @property
     def room(self) -> int:
         return WINDOW - len(self.queue)
+
+    @property
+    def lags_with_room(self) -> bool:
+        return not self.keeps_up and self.room > WINDOW // 2
 
 
 class WebhookDispatcher:
@@ -217,6 +219,8 @@ class WebhookDispatcher:
     async def _look_after_endpoints(self) -> None:
         """Take free endpoints, keep those held, heed changes, and take in deliveries that others made due."""
         now = self._clock()
+        if self._until <= now:
+            self._forget()  # another process may have had the endpoints meanwhile
         held, some_are_free = await self._store.read(repository.list_held, self._owner, now)
         if some_are_free or (held and self._until - now < self._lease * 2 / 3):
             until = now + self._lease
@@ -258,16 +262,38 @@ class WebhookDispatcher:
         return True
 
     async def _take_in_pending(self, endpoint: _Endpoint, count: int) -> None:
-        if count == 0 or (count <= endpoint.queue.recorded and not endpoint.looks):
-            return
+        if count == 0:
+            endpoint.has_more_pending = False
+        elif endpoint.looks or endpoint.has_more_pending or count > endpoint.queue.recorded:
+            await self._read_pending(endpoint)
+
+    async def _read_pending(self, endpoint: _Endpoint) -> None:
+        """Hold the oldest of the waiting deliveries, as many as there is room for."""
         endpoint.looks = False
-        for event, attempts, next_at in await self._store.read(repository.list_pending, endpoint.stored.id, WINDOW):
+        waiting = await self._store.read(repository.list_pending, endpoint.stored.id, WINDOW)
+        endpoint.has_more_pending = len(waiting) == WINDOW
+        for event, attempts, next_at in waiting:
             held = endpoint.queue.get(event.id)
+            if event.id in endpoint.unwritten:
+                continue
             if held is not None:
-                if next_at is None and event.id not in endpoint.unwritten:
+                if next_at is None:
                     endpoint.queue.hurry(held)
-            elif event.id not in endpoint.unwritten and endpoint.room > 0:
+            elif endpoint.room > 0 or self._makes_room(endpoint, event.seq):
                 endpoint.queue.add(Delivery(event, attempts=attempts, due_at=next_at, recorded=True))
+            else:
+                endpoint.has_more_pending = True
+        if endpoint.has_more_pending:
+            endpoint.keeps_up = False
+
+    def _makes_room(self, endpoint: _Endpoint, seq: int) -> bool:
+        """Whether a newer delivery than `seq` could be put back into the store, where it waits as well."""
+        newest = endpoint.queue.droppable(endpoint.unwritten)
+        if newest is None or newest.event.seq < seq:
+            return False
+        endpoint.queue.drop(newest)
+        endpoint.has_more_pending = True
+        return True
 
     async def _take_in(self) -> None:
         """Take in what is new in the feed, once for all endpoints, and what those that fell behind have missed."""
@@ -284,13 +310,16 @@ class WebhookDispatcher:
             if len(events) < WINDOW:
                 break
         for endpoint in [*self._held.values()]:
-            if not endpoint.keeps_up and endpoint.room > WINDOW // 2:
+            if endpoint.lags_with_room and endpoint.has_more_pending:
+                async with self._books:
+                    await self._read_pending(endpoint)
+            if endpoint.lags_with_room and not endpoint.has_more_pending:
                 await self._catch_up(endpoint)
 
     def _hand_round(self, event: StoredEvent) -> None:
         for endpoint in self._of_partner.get(event.partner_id or "", ()):
             if endpoint.keeps_up and event.seq > endpoint.queue.seen:
-                if endpoint.takes(event):
+                if takes(endpoint.stored, event):
                     if endpoint.room <= 0:
                         endpoint.keeps_up = False
                         continue
@@ -330,7 +359,7 @@ class WebhookDispatcher:
             task = asyncio.create_task(self._attempt(endpoint, delivery))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        if not endpoint.keeps_up and endpoint.room > WINDOW // 2:
+        if endpoint.lags_with_room:
             self._wake.set()
 
     async def _attempt(self, endpoint: _Endpoint, delivery: Delivery) -> None:

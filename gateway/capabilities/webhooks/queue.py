@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from gateway.capabilities.events import StoredEvent
@@ -17,7 +17,7 @@ from gateway.capabilities.events import StoredEvent
 class Delivery:
     """One event on its way to one endpoint."""
 
-    __slots__ = ("attempts", "due_at", "event", "gave_way", "recorded", "settled")
+    __slots__ = ("attempts", "due_at", "event", "gave_way", "is_under_way", "recorded", "settled")
 
     def __init__(
         self, event: StoredEvent, *, attempts: int = 0, due_at: datetime | None = None, recorded: bool
@@ -28,6 +28,7 @@ class Delivery:
         self.due_at = due_at
         self.recorded = recorded
         self.settled = False
+        self.is_under_way = False
         self.gave_way = 0
         """How often it let others pass, where a sandbox asks for that: once waiting, once behind the next of its key."""
 
@@ -40,6 +41,7 @@ class EndpointQueue:
         self.seen = cursor
         """The newest event that was looked at."""
         self._of_key: dict[str, list[Delivery]] = {}  # the first of each is sent, or waits for its time
+        # Both may hold what went elsewhere since, such as behind an older one of its key that is sent again.
         self._ready: deque[Delivery] = deque()
         self._waiting: list[tuple[datetime, int, Delivery]] = []
         self._unrecorded: deque[Delivery] = deque()
@@ -66,7 +68,9 @@ class EndpointQueue:
             self._of_key[delivery.event.key] = [delivery]
             self._schedule(delivery)
         else:
-            insort(of_key, delivery, lo=1, key=lambda one: one.event.seq)
+            insort(of_key, delivery, lo=int(of_key[0].is_under_way), key=lambda one: one.event.seq)
+            if of_key[0] is delivery:
+                self._schedule(delivery)
 
     def next(self, now: datetime) -> Delivery | None:
         """An event that may be sent now; it is under way until `settle` or `retry` is called."""
@@ -75,11 +79,21 @@ class EndpointQueue:
             if delivery.due_at == due_at:  # else it was hurried
                 delivery.due_at = None
                 self._ready.append(delivery)
-        return self._ready.popleft() if self._ready else None
+        while self._ready:
+            delivery = self._ready.popleft()
+            if self._may_go(delivery):
+                delivery.is_under_way = True
+                return delivery
+        return None
+
+    def _may_go(self, delivery: Delivery) -> bool:
+        if delivery.settled or delivery.is_under_way or delivery.due_at is not None:
+            return False
+        return self._of_key[delivery.event.key][0] is delivery
 
     def settle(self, delivery: Delivery) -> None:
         """It was taken, or given up: the next of its key may go."""
-        delivery.settled = True
+        delivery.settled, delivery.is_under_way = True, False
         self.recorded -= delivery.recorded
         del self._by_id[delivery.event.id]
         of_key = self._of_key[delivery.event.key]
@@ -90,9 +104,11 @@ class EndpointQueue:
             del self._of_key[delivery.event.key]
 
     def retry(self, delivery: Delivery, due_at: datetime) -> None:
-        """It was not taken: it, and with it its key, waits until then."""
-        delivery.due_at = due_at
-        self._schedule(delivery)
+        """It was not taken: it, and with it its key, waits until then, unless an older one of the key came again meanwhile."""
+        delivery.due_at, delivery.is_under_way = due_at, False
+        of_key = self._of_key[delivery.event.key]
+        insort(of_key, of_key.pop(0), key=lambda one: one.event.seq)
+        self._schedule(of_key[0])
 
     def swap(self, delivery: Delivery) -> bool:
         """Let the next of its key go first, against the order in which they happened; whether there is one."""
@@ -100,6 +116,7 @@ class EndpointQueue:
         if len(of_key) < 2:
             return False
         of_key[0], of_key[1] = of_key[1], of_key[0]
+        delivery.is_under_way = False
         of_key[0].gave_way = delivery.gave_way
         self._schedule(of_key[0])
         return True
@@ -110,6 +127,22 @@ class EndpointQueue:
             delivery.attempts, delivery.due_at = 0, None
             if self._of_key[delivery.event.key][0] is delivery:
                 self._ready.append(delivery)
+
+    def droppable(self, kept: Collection[str]) -> Delivery | None:
+        """The newest that can be read again and that no newer one of its key waits for; none of those `kept`."""
+        last = (of_key[-1] for of_key in self._of_key.values())
+        free = (one for one in last if one.recorded and not one.is_under_way and one.event.id not in kept)
+        return max(free, key=lambda one: one.event.seq, default=None)
+
+    def drop(self, delivery: Delivery) -> None:
+        """Hold it no longer, as if it had never been read: its row is there."""
+        delivery.settled = True
+        self.recorded -= 1
+        del self._by_id[delivery.event.id]
+        of_key = self._of_key[delivery.event.key]
+        of_key.remove(delivery)
+        if not of_key:
+            del self._of_key[delivery.event.key]
 
     def note_row(self, delivery: Delivery) -> None:
         """There is a row of it now, or will be before the cursor is written."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, or_, select, update
 
-from gateway.capabilities.events import StoredEvent, condition, events
+from gateway.capabilities.events import StoredEvent, condition, events, wants
 from gateway.capabilities.partners import partners
 from gateway.capabilities.webhooks.schemas import DeliveryView
 from gateway.capabilities.webhooks.tables import webhook_deliveries, webhook_endpoints
@@ -99,6 +99,11 @@ def list_deliveries(
     return [DeliveryView(*row) for row in connection.execute(query)]
 
 
+def takes(endpoint: StoredEndpoint, event: StoredEvent) -> bool:
+    """Whether the endpoint gets this event of its partner when it happens."""
+    return event.key == endpoint.id if event.type == TEST else wants(endpoint.types, event.type)
+
+
 def _wanted_by(endpoint_id: str, types: Sequence[str]) -> ColumnElement[bool]:
     usual = events.c.type != TEST
     if types:
@@ -118,6 +123,13 @@ def list_for_replay(
     if until is not None:
         query = query.where(events.c.at < until)
     return [StoredEvent(*row) for row in connection.execute(query.order_by(events.c.seq).limit(limit))]
+
+
+def known_deliveries(connection: Connection, endpoint_id: str, event_ids: Collection[str]) -> set[str]:
+    """Those of the events that the endpoint has a delivery of."""
+    table = webhook_deliveries.c
+    known = select(table.event_id).where(table.endpoint_id == endpoint_id, table.event_id.in_(event_ids))
+    return {*connection.scalars(known)}
 
 
 def claim(connection: Connection, owner: str, now: datetime, until: datetime, limit: int) -> list[StoredEndpoint]:

@@ -23,7 +23,7 @@ def event(seq: int, key: str) -> StoredEvent:
 
 
 class Queues(RuleBasedStateMachine):
-    """Events come in the order of their numbers, attempts end one way or another, time goes by."""
+    """Events come in the order of their numbers, old ones come again, attempts end one way or another, time goes by."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,15 +39,25 @@ class Queues(RuleBasedStateMachine):
         self.queue.seen = delivery.event.seq
         self.open.append(delivery)
 
+    @precondition(lambda self: self.queue.seen > 1)
+    @rule(key=st.sampled_from("abc"), data=st.data())
+    def comes_again(self, key, data):
+        old = data.draw(st.integers(1, self.queue.seen - 1))
+        if self.queue.get(event(old, key).id) is None:
+            delivery = Delivery(event(old, key), recorded=True)
+            self.queue.add(delivery)
+            self.open.append(delivery)
+
     @rule()
     def sent(self):
         delivery = self.queue.next(self.now)
         heads: dict[str, Delivery] = {}
-        for one in self.open:
+        for one in sorted(self.open, key=lambda one: one.event.seq):
             heads.setdefault(one.event.key, one)
+        busy = {one.event.key for one in self.under_way}
         may_go = [
-            one for one in heads.values()
-            if one not in self.under_way and self.due.get(one.event.seq, START) <= self.now
+            one for key, one in heads.items()
+            if key not in busy and self.due.get(one.event.seq, START) <= self.now
         ]  # fmt: skip
         assert (delivery is None) == (not may_go)
         if delivery is not None:
@@ -60,6 +70,7 @@ class Queues(RuleBasedStateMachine):
         delivery = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
         self.queue.settle(delivery)
         self.open.remove(delivery)
+        self.due.pop(delivery.event.seq, None)
 
     @precondition(lambda self: self.under_way)
     @rule(data=st.data(), minutes=st.integers(1, 5))
@@ -78,6 +89,17 @@ class Queues(RuleBasedStateMachine):
         delivery = self.open[data.draw(st.integers(0, len(self.open) - 1))]
         self.queue.hurry(delivery)
         if delivery not in self.under_way:
+            self.due.pop(delivery.event.seq, None)
+
+    @rule()
+    def dropped(self):
+        delivery = self.queue.droppable(kept=())
+        if delivery is not None:
+            assert delivery.recorded and delivery not in self.under_way
+            waiting = [one for one in self.open if one.event.key == delivery.event.key and one not in self.under_way]
+            assert max(one.event.seq for one in waiting) == delivery.event.seq
+            self.queue.drop(delivery)
+            self.open.remove(delivery)
             self.due.pop(delivery.event.seq, None)
 
     @rule()
