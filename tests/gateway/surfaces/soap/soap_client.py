@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+from functools import lru_cache
 from typing import Any
 
 import requests
@@ -24,14 +26,11 @@ class SoapClient:
             session.headers["authorization"] = f"Bearer {token}"
         self.history = HistoryPlugin()
         transport = zeep.Transport(session=session, timeout=20, operation_timeout=20)
-        self.zeep = zeep.Client(f"{url}/soap?wsdl", transport=transport, plugins=[self.history], wsse=wsse)
+        document, self.schema = _understood(session.get(f"{url}/soap?wsdl", timeout=20).content)
+        self.zeep = zeep.Client(document, transport=transport, plugins=[self.history], wsse=wsse)
         (binding,) = [name for name in self.zeep.wsdl.bindings if name.endswith(version)]
         self.service = self.zeep.create_service(binding, f"{url}/soap")
         self.binding = self.zeep.wsdl.bindings[binding]
-        root = etree.fromstring(session.get(f"{url}/soap/tuila.wsdl", timeout=20).content)
-        schema = root.find(f".//{{{XSD}}}schema")
-        assert schema is not None
-        self.schema = etree.XMLSchema(etree.fromstring(etree.tostring(schema)))
 
     async def __call__(self, operation: str, call: dict[str, Any] | None = None, **parameters: Any) -> Any:
         headers = None if call is None else {"call": call}
@@ -59,6 +58,15 @@ class SoapClient:
         assert self.history.last_received is not None
         body: etree._Element = self.history.last_received["envelope"].find("{*}Body")
         return body[0]
+
+
+@lru_cache(maxsize=4)
+def _understood(wsdl: bytes) -> tuple[zeep.wsdl.Document, etree.XMLSchema]:
+    """What zeep and libxml make of a WSDL as served; kept, for the same one takes them seconds each time."""
+    schema = etree.fromstring(wsdl).find(f".//{{{XSD}}}schema")
+    assert schema is not None
+    document = zeep.wsdl.Document(io.BytesIO(wsdl), zeep.Transport())  # type: ignore[arg-type] # typed as the class
+    return document, etree.XMLSchema(etree.fromstring(etree.tostring(schema)))
 
 
 def extra(problem: Any) -> dict[str, list[str]]:
