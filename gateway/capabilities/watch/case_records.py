@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.capabilities.events import emit
-from gateway.capabilities.watch.case_states import CaseState, Course, take
+from gateway.capabilities.watch.case_states import CaseState, Course, Outcome, take
 from gateway.capabilities.watch.tables import watch_case_steps, watch_cases, watch_evidence
 from gateway.store import Unit
 
@@ -98,14 +98,16 @@ def judged(writing: Writing, case: StoredCase, grey_entry: str | None) -> Stored
 
 
 def move_case(
-    writing: Writing, case: StoredCase, to: CaseState, *, owed_fen: int | None, month: str | None, reason: str
-) -> StoredCase:
+    writing: Writing, case: StoredCase, to: CaseState, *, owed_fen: int | None, month: str | None,
+    outcome: Outcome | None, reason: str,
+) -> StoredCase:  # fmt: skip
     """Take a step. Two who take the same step at once clash.
 
     Raises:
         StepRefused: the case cannot take it.
     """
-    course = take(case.course, to, owed_fen=owed_fen, month=month, has_partner=case.partner_id is not None)
+    has_partner = case.partner_id is not None
+    course = take(case.course, to, owed_fen=owed_fen, month=month, outcome=outcome, has_partner=has_partner)
     closing = {"closed_at": writing.now, "judged_until": writing.now} if to is CaseState.CLOSED else {}
     changes = {**course._asdict(), "state": course.state.value, "steps": case.steps + 1, **closing}
     moved = _changed(writing, case, **changes)

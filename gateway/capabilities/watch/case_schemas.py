@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from gateway.capabilities.greylist import Phone
 from gateway.capabilities.partners import PartnerId
 from gateway.capabilities.watch.case_records import MOST_NAMED
-from gateway.capabilities.watch.case_states import CaseState
+from gateway.capabilities.watch.case_states import CaseState, Outcome
 from gateway.kit.month import Month
 
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -37,7 +37,7 @@ class Case(Struct, frozen=True):
     month: str | None
     """The month whose settlement it is set off against."""
     outcome: str | None
-    """How it ended: `unfounded`, or `offset`."""
+    """How it ended: `unfounded`, `repaid`, or `offset`."""
     evidence: int
     """Pieces of evidence."""
     opened_at: datetime
@@ -136,6 +136,10 @@ class MoveCase(Struct, frozen=True):
     month: Annotated[Month | None, Meta(description="With `offsetting`: whose settlement it is set off against.")] = (
         None
     )
+    outcome: Annotated[
+        Outcome | None,
+        Meta(description="With `closed` from `recovering`: `repaid`, or `unfounded` where nothing is owed after all."),
+    ] = None
     lift: Annotated[
         bool,
         Meta(description="With `closed`: let the partner order as usual again, and take the number off the grey list."),

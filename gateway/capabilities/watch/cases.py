@@ -136,15 +136,17 @@ async def add_evidence(request: AddEvidence, ctx: Context) -> Case:
 async def move_case(request: MoveCase, ctx: Context) -> Case:
     """Take a case a step on: to `recovering` with what is owed, `offsetting` with the month, `closed`.
 
-    From `open` it can also be closed as unfounded. What is set off appears in the partner's statement of that month.
+    From `open` it can also be closed as unfounded; from `recovering` too, or as repaid: name the `outcome`. What is set off
+    appears in the partner's statement of that month.
     """
     case, writing = await _case(request.id, ctx), _writing(ctx)
     if request.lift and request.to is not CaseState.CLOSED:
         raise MalformedRequest({"zh": "只有结案时可以解除限制", "en": "lift belongs to the step to closed"})
     try:
         moved = case_records.move_case(
-            writing, case, request.to, owed_fen=request.owed_fen, month=request.month, reason=request.reason
-        )
+            writing, case, request.to, owed_fen=request.owed_fen, month=request.month, outcome=request.outcome,
+            reason=request.reason,
+        )  # fmt: skip
     except StepRefused as refusal:
         raise CaseStepRefused(
             {"zh": f"案件现处于 {case.state}，不能这样推进：{refusal}", "en": str(refusal)}, state=case.state

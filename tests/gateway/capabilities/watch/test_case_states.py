@@ -6,27 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.capabilities.watch.case_states import NEXT, CaseState, Course, StepRefused, take
+from gateway.capabilities.watch.case_states import NEXT, CaseState, Course, Outcome, StepRefused, take
 
 _steps = st.lists(
-    st.tuples(st.sampled_from(CaseState), st.none() | st.integers(1, 10**9), st.none() | st.just("2026-11")),
+    st.tuples(
+        st.sampled_from(CaseState),
+        st.none() | st.integers(1, 10**9),
+        st.none() | st.just("2026-11"),
+        st.none() | st.sampled_from(Outcome),
+    ),
     max_size=12,
 )
 _LEGAL = {
     ("open",), ("open", "closed"), ("open", "recovering"), ("open", "recovering", "offsetting"),
-    ("open", "recovering", "offsetting", "closed"),
+    ("open", "recovering", "closed"), ("open", "recovering", "offsetting", "closed"),
 }  # fmt: skip
 
 
 @given(_steps, st.booleans())
-def test_whatever_is_tried_a_case_goes_one_of_two_ways_and_names_what_it_must(
-    tried: list[tuple[CaseState, int | None, str | None]], has_partner: bool
+def test_whatever_is_tried_a_case_goes_one_of_its_ways_and_names_what_it_must(
+    tried: list[tuple[CaseState, int | None, str | None, Outcome | None]], has_partner: bool
 ) -> None:
     course, went = Course(), ["open"]
-    for to, owed, month in tried:
+    for to, owed, month, outcome in tried:
         before = course
         try:
-            course = take(course, to, owed_fen=owed, month=month, has_partner=has_partner)
+            course = take(course, to, owed_fen=owed, month=month, outcome=outcome, has_partner=has_partner)
         except StepRefused:
             assert course == before
             continue
@@ -36,7 +41,8 @@ def test_whatever_is_tried_a_case_goes_one_of_two_ways_and_names_what_it_must(
     assert (course.owed_fen is not None) == ("recovering" in went)
     assert (course.month is not None) == ("offsetting" in went)
     assert (course.outcome is not None) == (course.state is CaseState.CLOSED)
-    assert course.outcome != "offset" or course.month is not None
+    assert (course.outcome == "offset") == (course.month is not None and course.state is CaseState.CLOSED)
+    assert course.outcome != "repaid" or went == ["open", "recovering", "closed"]
     assert has_partner or course.owed_fen is None
 
 
@@ -44,12 +50,17 @@ def test_whatever_is_tried_a_case_goes_one_of_two_ways_and_names_what_it_must(
 def test_a_step_the_table_does_not_know_is_refused(before: CaseState, after: CaseState) -> None:
     owed = 1 if after is CaseState.RECOVERING else None
     month = "2026-11" if after is CaseState.OFFSETTING else None
-    course = Course(before)
+    ends_recovery = (before, after) == (CaseState.RECOVERING, CaseState.CLOSED)
+    outcome = Outcome.REPAID if ends_recovery else None
+
+    def step() -> Course:
+        return take(Course(before), after, owed_fen=owed, month=month, outcome=outcome, has_partner=True)
+
     if after in NEXT[before]:
-        assert take(course, after, owed_fen=owed, month=month, has_partner=True).state is after
+        assert step().state is after
     else:
         with pytest.raises(StepRefused):
-            take(course, after, owed_fen=owed, month=month, has_partner=True)
+            step()
 
 
 @given(st.sampled_from(CaseState))

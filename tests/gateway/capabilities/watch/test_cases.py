@@ -109,6 +109,22 @@ async def test_a_case_goes_from_evidence_to_the_partners_statement(world: World)
         await world.call(OPERATOR, "watch.add_evidence", id=case.id, note="too late")
 
 
+@pytest.mark.parametrize("outcome", ["repaid", "unfounded"])
+async def test_what_was_repaid_or_never_owed_is_closed_without_an_offset(world: World, outcome: str) -> None:
+    await registered(world, "shop")
+    case = await world.call(OPERATOR, "watch.open_case", partner="shop", reason="charged twice")
+    move: dict[str, Any] = {"id": case.id, "reason": "their bank says so"}
+    await world.call(OPERATOR, "watch.move_case", **move, to="recovering", owed_fen=1500)
+    wrong_ones: tuple[dict[str, Any], ...] = ({}, {"outcome": "offset"}, {"outcome": outcome, "month": "2026-11"})
+    for wrong in wrong_ones:
+        with pytest.raises(CaseStepRefused):
+            await world.call(OPERATOR, "watch.move_case", **move, to="closed", **wrong)
+    closed = await world.call(OPERATOR, "watch.move_case", **move, to="closed", outcome=outcome)
+    assert (closed.state, closed.outcome, closed.owed_fen, closed.month) == ("closed", outcome, 1500, None)
+    statement = await world.call(partner(), "partner.statement", month="2026-11")
+    assert (statement.offsets, statement.offset_fen) == ([], 0)
+
+
 async def test_of_two_who_take_a_step_at_once_one_is_refused(world: World) -> None:
     await registered(world, "shop")
     case = await world.call(OPERATOR, "watch.open_case", partner="shop", reason="r")
