@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_network
 from pathlib import Path
 
+import aiohttp
+import msgspec
 from aiohttp import web
 from pydantic import SecretStr
 from rich.console import Console
@@ -20,14 +22,19 @@ from adapters.wechat.platform.account import Account
 from config.settings import BossSettings, Settings, SmsSettings, WebhookSettings, WeChatSettings
 from gateway import migrations
 from gateway.app import Link, running
+from gateway.capabilities.partners import Credentials
 from gateway.demo.load import Demo, load_demo
+from gateway.demo.partner_site import PartnerSite
 from gateway.platform import Outside, Platform
 
-BOSS_PORT, SMS_PORT, WECHAT_PORT = 8201, 8202, 8203
+BOSS_PORT, SMS_PORT, WECHAT_PORT, SITE_PORT = 8201, 8202, 8203, 8205
 
 # Known to everybody, and used between stand-ins on this machine only: production refuses to start with stand-ins.
 _BOSS_KEY = "boss-sandbox-key"
 _SMS_KEY = "sms-sandbox-key"
+
+_SITE = f"http://127.0.0.1:{SITE_PORT}"
+"""Plain http is for this very address alone (gateway.capabilities.partners)."""
 
 _APPROVE = """.venv/bin/tuila call applications.approve '{"id": "ITS-ID"}'"""
 
@@ -42,14 +49,18 @@ async def launch(
     """Migrate, load the demo if it is not loaded, start the stand-ins and the gateway, and serve until `stopped` returns.
 
     Raises:
-        PortTaken: one of the four ports is in use.
+        PortTaken: one of the five ports is in use.
     """
-    for port in (settings.port, BOSS_PORT, SMS_PORT, WECHAT_PORT):
+    for port in (settings.port, BOSS_PORT, SMS_PORT, WECHAT_PORT, SITE_PORT):
         _refuse_taken(settings.host, port)
     demo = _with_stand_ins(settings)
     demo.data_dir.mkdir(parents=True, exist_ok=True)
     loaded = await _prepare(demo, subscribers, console)
-    async with _stand_ins(demo), running(demo, links=_links(demo.host)) as (url, _):
+    async with (
+        _stand_ins(demo),
+        running(demo, links=_links(demo.host)) as (url, _),
+        _partner_site(demo, loaded),
+    ):
         _welcome(console, url, loaded)
         await stopped()
         console.print("stopping")
@@ -112,11 +123,30 @@ async def _stand_ins(settings: Settings) -> AsyncIterator[None]:
     }
     async with contextlib.AsyncExitStack() as stack:
         for port, app in apps.items():
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, settings.host, port).start()
+            await stack.enter_async_context(_served(app, settings.host, port))
         yield
+
+
+@contextlib.asynccontextmanager
+async def _partner_site(settings: Settings, demo: Demo) -> AsyncIterator[None]:
+    credentials = msgspec.json.decode(demo.credentials.read_bytes(), type=Credentials)
+    async with aiohttp.ClientSession() as http:
+        site = PartnerSite(
+            http, settings.public_url, _SITE, credentials.client_id, credentials.client_secret or ""
+        )  # fmt: skip
+        async with _served(site.app(), settings.host, SITE_PORT):
+            yield
+
+
+@contextlib.asynccontextmanager
+async def _served(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield
+    finally:
+        await runner.cleanup()
 
 
 def _links(host: str) -> tuple[Link, ...]:
@@ -127,6 +157,13 @@ def _links(host: str) -> tuple[Link, ...]:
             "Phone",
             "像在微信里一样和公众号聊天",
             "Chat with the official account",
+        ),
+        Link(
+            f"{_SITE}/",
+            "合作方网站",
+            "A partner's site",
+            "用运营商账号登录，再看它能替您做什么",
+            "Sign in with the operator, and see what it may do for you",
         ),
         Link(f"http://{host}:{SMS_PORT}/", "短信收件箱", "SMS inbox", "验证码发到这里", "Where one-time codes arrive"),
         Link(
@@ -153,6 +190,7 @@ def _welcome(console: Console, url: str, demo: Demo) -> None:
     links = (
         ("phone    手机", f"{host}:{WECHAT_PORT}/"),
         ("portal   门户", f"{url}/portal"),
+        ("partner site 合作方网站 (sign in with the operator)", f"{_SITE}/"),
         ("API docs 文档", f"{url}/docs"),
         ("partners 合作方 (apply, then sign in)", f"{url}/partners"),
         ("health   健康", f"{url}/health"),

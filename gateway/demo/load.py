@@ -17,7 +17,6 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, insert, select, update
 
-from auth import redirect_uri
 from auth.phone_number import PhoneVault
 from auth.principal import Principal, partner_account
 from gateway.bulk import past_id, put_completed, put_past_orders, put_profiles, put_subscribers, subscriber_ids, upsert
@@ -29,6 +28,7 @@ from gateway.capabilities.partners.tables import partners
 from gateway.capabilities.recommendations.live import models
 from gateway.capabilities.subscribers import contact_of, subscribers
 from gateway.demo.generator import CHUNK, DemoSubscriber, generate
+from gateway.demo.partner_site import BACK
 from gateway.importing.tables import import_runs
 from gateway.invoke import Call
 from gateway.kit.clock import Clock
@@ -42,6 +42,9 @@ PORTAL = "demo-portal"
 """The partner that the demo portal's pages belong to."""
 APP = "demo-app"
 """The partner whose secret the documents' examples use; its users user-1, user-2 … are bound."""
+APP_NAME = "晨读书店 Morning Books"
+APP_BACK = f"http://127.0.0.1{BACK}"
+"""Where people come back to its site, on whatever port that listens (RFC 8252 §7.3)."""
 APP_USERS = 200
 CREDENTIALS_FILE = "demo-credentials.json"
 
@@ -141,14 +144,12 @@ async def ensure_portal(platform: Platform) -> None:
 async def ensure_app(platform: Platform) -> Path:
     """The file of `demo-app`'s credentials; where it was lost, with a new secret. Only its owner may read it."""
     path = platform.settings.data_dir / CREDENTIALS_FILE
-    back = f"{platform.settings.public_url}/portal"
-    asked: dict[str, Any] = {
-        "id": APP, "name": "Demo app", "scopes": _APP_SCOPES,
-        "redirect_uris": [back] if redirect_uri.refusal(back) is None else [],
-    }  # fmt: skip
+    asked: dict[str, Any] = {"id": APP, "name": APP_NAME, "scopes": _APP_SCOPES, "redirect_uris": [APP_BACK]}
     try:
         made = await platform.invoke(Call("partners.create", _OPERATOR, asked, channel="demo"))
     except PartnerExists:
+        await platform.store.write(_set_redirect_uris, APP, [APP_BACK])
+        platform.parts.get(Partners).forget(APP)
         if path.exists():
             return path
         made = await platform.invoke(Call("partners.rotate_secret", _OPERATOR, {"id": APP}, channel="demo"))
@@ -281,6 +282,11 @@ def _bind(connection: Connection, users: Sequence[_User], now: datetime, ids: Se
 def _set_origins(connection: Connection, partner_id: str, origins: list[str]) -> None:
     text = msgspec.json.encode(origins).decode()
     connection.execute(update(partners).where(partners.c.id == partner_id).values(origins=text))
+
+
+def _set_redirect_uris(connection: Connection, partner_id: str, uris: list[str]) -> None:
+    text = msgspec.json.encode(uris).decode()
+    connection.execute(update(partners).where(partners.c.id == partner_id).values(redirect_uris=text))
 
 
 def _free_phones(connection: Connection, vault: PhoneVault, most: int = 2) -> list[str]:
