@@ -253,9 +253,14 @@ class Invoker:
         subjects = await self._subjects.resolve_all({call.account for call in calls if call.account is not None})
         keys = [self._key(capability, one, one.account) for one in calls]
         kept = await self._idempotency.get_all([key for key in keys if key is not None], now)
-        decide_one = await self._store.read(read, {subject.id for subject in subjects.values()})
+        requests = [_decoded(capability, one.payload) for one in calls]
+        well_formed = [request for request in requests if not isinstance(request, GatewayError)]
+        numbers = {subject.id for subject in subjects.values()}
+        decide_one = await self._store.read(read, numbers, well_formed, context)
         batch = _Batch(capability, context, subjects, kept, decide_one)
-        outcomes = await asyncio.to_thread(batch.decide, calls, keys)  # seconds of computing must not hold the loop
+        outcomes = await asyncio.to_thread(
+            batch.decide, calls, keys, requests
+        )  # seconds of computing must not hold the loop
         return Together(context, outcomes)
 
     def _audit_refusal(self, capability: Capability, context: Context, error: GatewayError) -> None:
@@ -283,8 +288,8 @@ Decide = Callable[[Any, Context], Any]
 """Decides one request on facts that were read before: records on `ctx.unit`, leaves in `ctx.subject` what the next call
 about the same subscriber is to be decided on, and answers or raises what its capability declares."""
 
-ReadFacts = Callable[[Connection, Collection[int]], Decide]
-"""Reads, for these subscribers, what decisions need besides the subjects."""
+ReadFacts = Callable[[Connection, Collection[int], Sequence[Any], Context], Decide]
+"""Reads, for these subscribers and these requests, what decisions need besides the subjects."""
 
 
 class _Batch:
@@ -301,17 +306,20 @@ class _Batch:
         self._decide_one = decide_one
         self._latest: dict[int, SubjectRecord] = {}
 
-    def decide(self, calls: Sequence[Call], keys: Sequence[Key | None]) -> list[Outcome]:
+    def decide(
+        self, calls: Sequence[Call], keys: Sequence[Key | None], requests: Sequence[msgspec.Struct | GatewayError]
+    ) -> list[Outcome]:
         # The loop goes on making ids meanwhile; a maker is not to be shared between threads.
         context = replace(self._context, ids=ids_of(self._context.now).__next__)
-        return [self._one(call, key, context) for call, key in zip(calls, keys, strict=True)]
+        return [self._one(*one, context) for one in zip(calls, keys, requests, strict=True)]
 
-    def _one(self, call: Call, key: Key | None, context: Context) -> Outcome:
+    def _one(self, call: Call, key: Key | None, request: msgspec.Struct | GatewayError, context: Context) -> Outcome:
         context.account, context.subject = call.account, self._subject(call.account)
         context.idempotency_key, context.audit_detail = call.idempotency_key, {}
         try:
             _refuse_forbidden(self._capability, call, context)
-            request = _decode(self._capability, call.payload)
+            if isinstance(request, GatewayError):
+                raise request
             return Outcome(self._run(request, context) if key is None else self._keyed(key, request, context))
         except GatewayError as error:
             if error.status >= 500:
@@ -396,6 +404,15 @@ def _replay(capability: Capability, record: IdempotencyRecord, fingerprint: byte
 _OWN_REFUSALS: tuple[type[GatewayError], ...] = (
     MalformedRequest, NotFound, Conflict, Forbidden, PreconditionFailed, TooManyRequests,
 )  # fmt: skip
+
+
+def _decoded(
+    capability: Capability, payload: bytes | Mapping[str, Any] | msgspec.Struct
+) -> msgspec.Struct | GatewayError:
+    try:
+        return _decode(capability, payload)
+    except MalformedRequest as error:
+        return error
 
 
 def _decode(capability: Capability, payload: bytes | Mapping[str, Any] | msgspec.Struct) -> msgspec.Struct:

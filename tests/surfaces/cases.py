@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 PAID = "TM-MUSIC-10"
 OTHER = "TM-READ-5"
+THIRD = "TM-CLOUD-6"
+BY_THE_DAY = "TM-TRAFFIC-DAY-2"
 NO_ORDER = "00000000-0000-7000-8000-000000000000"
 
 Speaker = Literal["partner", "session", "nobody"]
@@ -43,6 +45,8 @@ class Case:
     consent: bool = False
     for_operators: bool = True
     """Whether an operator, who may do everything, gets the same answer."""
+    beyond_tmf: bool = False
+    """Whether it asks for what TMF622 has no words for."""
     by_proxy: Mapping[int, str] = field(default_factory=dict)
     """Steps that end in another way where a program speaks for the subscriber."""
 
@@ -51,7 +55,41 @@ def place(offer: str = PAID, ends: str = "ok", key: str | None = None, **fields:
     return Step("orders.place", {"offer": offer, **fields}, ends, key)
 
 
+def kind(name: str, *steps: Step, held: tuple[str, ...] = (), for_operators: bool = True) -> Case:
+    return Case(name, steps, held=held, for_operators=for_operators, beyond_tmf=True)
+
+
+KINDS = [
+    kind("a change", place(OTHER, action="change", replaces=PAID), held=(PAID,)),
+    kind("a change of what is not held", place(OTHER, "not-held", action="change", replaces=PAID)),
+    kind(
+        "a change of what another order changes", place(OTHER, action="change", replaces=PAID),
+        place(THIRD, "order-already-open", action="change", replaces=PAID),
+        place(PAID, "order-already-open", action="unsubscribe"), held=(PAID,),
+    ),
+    kind("a change that names nothing held", place(OTHER, "malformed-request", action="change")),
+    kind(
+        "gifts", *(place(offer, action="gift", recipient="13912345678") for offer in (PAID, OTHER, THIRD)),
+        place(PAID, "order-already-open", action="gift", recipient="13912345679"),
+        place("TM-SMS-5", "too-many-gifts", action="gift", recipient="13912345678"),
+        place(PAID, action="subscribe"),
+    ),
+    kind("a gift to no number", place(ends="phone-number-invalid", action="gift", recipient="123")),
+    kind("a gift to nobody", place(ends="malformed-request", action="gift")),
+    kind(
+        "a trial", place(OTHER, action="start_trial"), place(OTHER, "order-already-open", action="start_trial"),
+        place("TM-SMS-5", "action-not-offered/no_trial", action="start_trial"),
+        for_operators=False,  # an operator's trial is free, and waits for no yes
+    ),
+    kind("a trial that was not begun", place(ends="action-not-offered/not_in_trial", action="convert_trial")),
+    kind("what is renewed", place(BY_THE_DAY, action="renew"), held=(BY_THE_DAY,)),
+    kind("what renews itself", place(ends="action-not-offered/not_renewable", action="renew"), held=(PAID,)),
+    kind("what needs no booking", place(ends="action-not-offered/not_bookable", action="book")),
+    kind("a field of another action", place(ends="malformed-request", replaces=OTHER)),
+]  # fmt: skip
+
 CASES = [
+    *KINDS,
     Case("an offer", (Step("offers.get", {"code": PAID}),)),
     Case("no such offer", (Step("offers.get", {"code": "TM-NONE"}, "offer-not-found"),)),
     Case("a page of offers", (Step("offers.list", {"service": "music", "limit": 2}),)),

@@ -91,7 +91,9 @@ def cases_for(driver: Driver) -> list[Case]:
     return [
         case
         for case in CASES
-        if case.speaker in driver.speakers and (opened is None or {step.capability for step in case.steps} <= opened)
+        if case.speaker in driver.speakers
+        and not (case.beyond_tmf and isinstance(driver, Tmf))
+        and (opened is None or {step.capability for step in case.steps} <= opened)
     ]
 
 

@@ -9,21 +9,17 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 
 from gateway.capabilities.exchange.repository import StoredFile
+from gateway.capabilities.exchange.schemas import FIELD_NAMES
 from gateway.importing.fields import Field, fit, mapping_for
 from gateway.importing.mapping import Expression, SourceMapping
 from gateway.importing.reading import Source
 from gateway.importing.refusal import ImportRefused
 
-FIELDS: tuple[Field, ...] = (
-    Field("user", "text", required=True, longest=100),
-    Field("offer", "text", required=True, longest=60),
-    Field("action", "text", longest=20),
-    Field("key", "text", longest=200),
-    Field("partner_ref", "text", longest=100),
-    Field("campaign", "text", longest=100),
-    Field("impression", "text", longest=100),
-    Field("referrer", "text", longest=100),
+FIELDS: tuple[Field, ...] = tuple(
+    Field(name, "text", required=name in ("user", "offer"), longest=100 if name == "user" else 200)
+    for name in FIELD_NAMES
 )
+"""As texts: what they hold is checked with the order."""
 _MOST_COLUMNS = 200
 _LARGEST_ROW_GROUP = 1 << 30
 """Bytes of one Parquet row group, unpacked."""
@@ -77,7 +73,7 @@ def read_rows(file: StoredFile, path: Path, size: int) -> Iterator[RowBatch]:
 
 
 def _mapping(file: StoredFile, path: Path) -> SourceMapping:
-    named = {field.name: file.columns.get(field.name, field.name) for field in FIELDS}  # type: ignore[call-overload] # the fields' names are the keys
+    named = {field.name: file.columns.get(field.name, field.name) for field in FIELDS}
     there = named
     if not file.format.startswith("ndjson"):
         columns = Source(path, SourceMapping(), ()).columns

@@ -24,7 +24,7 @@ from gateway.capabilities.exchange.content import OrderFileFolder
 from gateway.capabilities.exchange.repository import StoredFile, change_state, get_file
 from gateway.capabilities.exchange.results import result_row, result_text
 from gateway.capabilities.exchange.rows import Row, RowBatch, read_rows
-from gateway.capabilities.exchange.schemas import FileState, OrderFileRef
+from gateway.capabilities.exchange.schemas import ORDER_FIELDS, FileState, OrderFileRef
 from gateway.capabilities.exchange.tables import order_file_results, order_files
 from gateway.capabilities.orders import PlaceMany
 from gateway.capabilities.partners import Partners
@@ -155,9 +155,7 @@ class OrderFileRunner:
         calls = self._calls(file, rows, await self._principal(file))
         if not calls:
             return _Decided(rows, [Outcome()] * len(rows))
-        refs = {row.fields["partner_ref"] for row in rows if "partner_ref" in row.fields}
-        reading = PlaceMany.reading(file.partner_id, refs, self._clock())
-        together = await self._invoke.together(list(calls.values()), reading)
+        together = await self._invoke.together(list(calls.values()), PlaceMany.read)
         outcomes = dict(zip(calls, together.outcomes, strict=True))
         return _Decided(rows, [outcomes.get(row.line, Outcome()) for row in rows], together.context)
 
@@ -210,9 +208,12 @@ class OrderFileRunner:
 
 
 def _request(fields: Mapping[str, str]) -> dict[str, Any]:
-    order: dict[str, Any] = {name: fields[name] for name in ("offer", "action", "partner_ref") if name in fields}
-    attribution = {name: fields[name] for name in ("campaign", "impression", "referrer") if name in fields}
-    return order | {"attribution": attribution} if attribution else order
+    order: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in ORDER_FIELDS:
+            group = ORDER_FIELDS[name]
+            (order if group is None else order.setdefault(group, {}))[name] = value
+    return order
 
 
 async def _as_it_is(file: StoredFile) -> StoredFile:

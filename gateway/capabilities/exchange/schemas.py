@@ -5,12 +5,30 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, get_args
 
+import msgspec
 from msgspec import Meta, Struct
+
+from gateway.capabilities.orders import PlaceOrder
 
 FileFormat = Literal["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet"]
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 FileState = Literal["awaiting_content", "submitted", "running", "done", "failed", "cancelled"]
-FieldName = Literal["user", "offer", "action", "key", "partner_ref", "campaign", "impression", "referrer"]
+
+
+def _columns() -> dict[str, str | None]:
+    columns: dict[str, str | None] = {}
+    for field in msgspec.structs.fields(PlaceOrder):
+        if isinstance(field.type, type) and issubclass(field.type, Struct):
+            columns |= dict.fromkeys(field.type.__struct_fields__, field.name)
+        else:
+            columns[field.name] = None
+    return columns
+
+
+ORDER_FIELDS = _columns()
+"""Column → the field of `PlaceOrder` that it stands in; None: it is one itself."""
+FIELD_NAMES = ("user", "key", *ORDER_FIELDS)
+FieldName = Annotated[str, Meta(pattern=f"^({'|'.join(FIELD_NAMES)})$")]
 FileId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="Id of a file.")]
 PartnerName = Annotated[
     Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,58}$")] | None,

@@ -30,14 +30,12 @@ from gateway.capability import Context
 from gateway.errors import MalformedRequest
 from gateway.store import Unit, row_of
 from gateway.store.outbox import owe
+from gateway.subject import SubjectRecord
 
 NO_REMARKS = Remarks()
 CONFIRM_WITHIN = timedelta(minutes=30)
 _ROW = row_of(orders, StoredOrder._fields)
-_USUAL = len(StoredOrder._fields) - len(StoredOrder._field_defaults)
-_USUAL_ROW = row_of(orders, StoredOrder._fields[:_USUAL])
 _STATE = StoredOrder._fields.index("state")
-_UNUSUAL = tuple(StoredOrder._field_defaults.values())
 
 
 class OrderJob(msgspec.Struct):
@@ -83,12 +81,16 @@ def take_down(
 
 
 def _insert(unit: Unit, order: StoredOrder) -> None:
-    row = (*order[:_STATE], str(order.state), *order[_STATE + 1 :])
-    # What most orders do not have is left to the columns' defaults: binding it would cost more than all the rest.
-    if row[_USUAL:] == _UNUSUAL:
-        unit.insert_row(_USUAL_ROW, row[:_USUAL])
-    else:
-        unit.insert_row(_ROW, row)
+    # One shape for every order: another one's rows would be written after the first one's transitions.
+    unit.insert_row(_ROW, (*order[:_STATE], str(order.state), *order[_STATE + 1 :]))
+
+
+def left_by(order: StoredOrder, subject: SubjectRecord) -> SubjectRecord:
+    """The subject as the order leaves it, for what is decided next."""
+    opened = () if order.action == "gift" else (order.offer_code, *([order.replaces] if order.replaces else ()))
+    return msgspec.structs.replace(
+        subject, order_count=order.subscriber_seq, open_orders=subject.open_orders.union(opened)
+    )
 
 
 def _refuse_ref(found: Found, ctx: Context) -> None:

@@ -280,6 +280,26 @@ def get_recipient(connection: Connection, phone_hash: bytes, sandbox: str | None
     return connection.scalar(select(subscribers.c.id).where(subscribers.c.phone_hash == phone_hash, there))
 
 
+def list_all_gift_times(
+    connection: Connection, subscribers: Collection[int], since: datetime
+) -> dict[int, tuple[datetime, ...]]:
+    """Subscriber → when they began gifts after `since`, whatever became of them."""
+    began = select(orders.c.subscriber_id, orders.c.created_at).where(
+        orders.c.subscriber_id.in_(numbers("ids")), orders.c.action == "gift", orders.c.created_at > since
+    )
+    found: dict[int, tuple[datetime, ...]] = {}
+    for number, at in connection.execute(began, {"ids": packed(subscribers)}):
+        found[number] = (*found.get(number, ()), at)
+    return found
+
+
+def list_recipients(connection: Connection, phone_hashes: Collection[bytes]) -> dict[tuple[bytes, str | None], int]:
+    """(hash of a number, sandbox) → the subscriber who has it there."""
+    known = select(subscribers.c.phone_hash, subscribers.c.sandbox, subscribers.c.id)
+    rows = connection.execute(known.where(subscribers.c.phone_hash.in_(phone_hashes)))
+    return {(phone, sandbox): number for phone, sandbox, number in rows if phone is not None}
+
+
 def facts_of_subscriber(connection: Connection, subscriber_id: int) -> SubscriberFacts:
     """What decides which offers a subscriber may have, for one who is not the caller."""
     who = select(subscribers.c.brand, subscribers.c.region, profiles.c.body).join(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from gateway.capabilities.orders import repository
 from gateway.capabilities.orders.capability import PLACING_REFUSALS, cancelled, facts_for, orders
 from gateway.capabilities.orders.errors import NotCancellable, NotHeld, OrderNotFound
-from gateway.capabilities.orders.placing import take_down
+from gateway.capabilities.orders.placing import left_by, take_down
 from gateway.capabilities.orders.repository import StoredOrder
 from gateway.capabilities.orders.schemas import (
     Attribution,
@@ -89,7 +88,7 @@ async def place_together(request: PlaceTogether, ctx: Context) -> OrderPage:
             if several:
                 error.extra.setdefault("item", item.remarks.item or str(number))
             raise
-        _count_in(taken[-1], ctx)
+        ctx.subject = left_by(taken[-1], ctx.subscriber)
     return OrderPage([order_view(order, ctx) for order in taken])
 
 
@@ -149,11 +148,3 @@ def _refuse_twice(wanted: PlaceOrder, touched: set[str]) -> None:
             }
         )
     touched |= names
-
-
-def _count_in(order: StoredOrder, ctx: Context) -> None:
-    """Decide the next on what this one leaves."""
-    subject = ctx.subscriber
-    ctx.subject = msgspec.structs.replace(
-        subject, order_count=order.subscriber_seq, open_orders=subject.open_orders | {order.offer_code}
-    )

@@ -22,9 +22,10 @@ from gateway.capabilities.exchange import OrderFileFolder, list_results
 from gateway.capabilities.exchange.errors import OrderFileNotFound, TooManyOrderFiles
 from gateway.capabilities.exchange.tables import order_file_results
 from gateway.capabilities.orders.tables import order_transitions, orders
-from gateway.errors import Forbidden
+from gateway.errors import Forbidden, GatewayError
 from gateway.store.outbox import outbox
 from tests.fixtures.world import OPERATOR, World, partner, person
+from tests.surfaces.cases import KINDS
 
 MUSIC, READ = "TM-MUSIC-10", "TM-READ-5"
 
@@ -217,6 +218,29 @@ async def test_rows_that_clash_with_single_orders_are_decided_anew(shop: World) 
     assert [(row["line"], row["status"], row["code"]) for row in found] == [
         ("2", "refused", "order-already-open"), *((str(line), "placed", "") for line in range(3, 8)),
     ]  # fmt: skip
+
+
+async def test_every_kind_of_order_in_one_batch_ends_as_it_does_alone(shop: World) -> None:
+    world, text, alone = shop, io.StringIO(), []
+    lines = csv.DictWriter(text, ["user", "offer", "action", "replaces", "recipient"])
+    lines.writeheader()
+    for number, case in enumerate(KINDS):
+        single = f"partner:shop:single-{number}"
+        await world.subscriber(single, held=case.held)
+        await world.subscriber(f"partner:shop:file-{number}", held=case.held)
+        for step in case.steps:
+            lines.writerow({"user": f"file-{number}", **step.fields})
+            try:
+                order = await world.call(partner(), "orders.place", account=single, **step.fields)
+                alone.append((case.name, "placed", order.state, ""))
+            except GatewayError as error:
+                alone.append((case.name, "refused", "", error.code))
+    file = await hand_in(world, text.getvalue().encode())
+    await world.work()
+    found = await results(world, file.id)
+    names = [case.name for case in KINDS for _ in case.steps]
+    told = [(name, row["status"], row["state"], row["code"]) for name, row in zip(names, found, strict=True)]
+    assert told == alone
 
 
 async def test_a_batch_is_decided_on_what_the_one_before_it_leaves(shop: World) -> None:
