@@ -6,6 +6,7 @@ from gateway.capabilities.events.repository import list_after, seq_of
 from gateway.capabilities.events.schemas import Event, EventPage, ListEvents
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import Forbidden, NotFound
+from gateway.kit.page import cut
 from gateway.store import Store
 
 events = CapabilitySet("events")
@@ -54,5 +55,5 @@ async def list(request: ListEvents, ctx: Context) -> EventPage:
         types=request.types.split(",") if request.types else (),
         limit=request.limit + 1,
     )
-    page = found[: request.limit]
-    return EventPage([Event.of(one) for one in page], page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return EventPage([Event.of(one) for one in page], further)

@@ -28,6 +28,7 @@ from gateway.capabilities.exchange.tables import order_files
 from gateway.capabilities.partners import PartnerNotFound, Partners
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import Forbidden
+from gateway.kit.page import cut
 from gateway.store import Store
 from gateway.store.outbox import owe
 
@@ -125,8 +126,8 @@ async def list(request: ListOrderFiles, ctx: Context) -> OrderFilePage:
     """Order files, newest first; a partner sees its own."""
     partner = ctx.principal.id if ctx.principal.kind == "partner" else request.partner
     found = await ctx.part(Store).read(repository.list_files, partner, request.state, request.cursor, request.limit + 1)
-    page = found[: request.limit]
-    return OrderFilePage([_view(file) for file in page], page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return OrderFilePage([_view(file) for file in page], further)
 
 
 @exchange.capability(

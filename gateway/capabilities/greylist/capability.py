@@ -13,6 +13,7 @@ from gateway.capabilities.bindings import PhoneNumberInvalid
 from gateway.capabilities.greylist import repository
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import NotFound
+from gateway.kit.page import cut
 from gateway.store import Store
 
 greylist = CapabilitySet("greylist")
@@ -129,8 +130,8 @@ async def list_live(request: ListEntries, ctx: Context) -> GreyPage:
     """The entries in force, oldest first."""
     digest = None if request.phone is None else digest_of_phone(request.phone, ctx)
     found = await ctx.part(Store).read(repository.list_live, ctx.now, digest, request.cursor or "", request.limit + 1)
-    page = found[: request.limit]
-    return GreyPage([_view(row) for row in page], page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return GreyPage([_view(row) for row in page], further)
 
 
 def digest_of_phone(phone: str, ctx: Context) -> bytes:

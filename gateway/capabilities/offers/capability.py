@@ -16,6 +16,7 @@ from gateway.capabilities.offers.views import (
 )
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import NotFound
+from gateway.kit.page import cut
 
 offers = CapabilitySet("offers")
 
@@ -39,8 +40,8 @@ async def list(request: ListOffers, ctx: Context) -> OfferPage:
     catalog = ctx.part(LiveCatalog).current
     wanted = catalog.offers if request.q is None else sorted(catalog.find(request.q), key=lambda offer: offer.code)
     found = [offer for offer in wanted if _is_wanted(offer, request, ctx)]
-    page = found[: request.limit]
-    return OfferPage([_view(offer, ctx) for offer in page], page[-1].code if len(found) > len(page) else None)
+    page, further = cut(found, request.limit, lambda offer: offer.code)
+    return OfferPage([_view(offer, ctx) for offer in page], further)
 
 
 @offers.capability(
@@ -68,8 +69,8 @@ async def list_services(request: ListServices, ctx: Context) -> ServicePage:
     """The services that offers belong to, by code."""
     services = ctx.part(LiveCatalog).current.services
     codes = sorted(code for code in services if request.cursor is None or code > request.cursor)
-    page = [ServiceView(code, services[code].names.to(ctx.locale)) for code in codes[: request.limit]]
-    return ServicePage(page, page[-1].code if len(codes) > len(page) else None)
+    page, further = cut(codes, request.limit, lambda code: code)
+    return ServicePage([ServiceView(code, services[code].names.to(ctx.locale)) for code in page], further)
 
 
 def _is_wanted(offer: Offer, request: ListOffers, ctx: Context) -> bool:

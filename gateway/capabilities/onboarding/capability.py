@@ -43,6 +43,7 @@ from gateway.capabilities.partners import (
     texts,
 )
 from gateway.capability import CapabilitySet, Context, Effect
+from gateway.kit.page import cut
 from gateway.store import Store
 
 applications = CapabilitySet("applications")
@@ -124,8 +125,8 @@ async def claim(request: Claim, ctx: Context) -> Claimed:
 async def list(request: ListApplications, ctx: Context) -> ApplicationPage:
     """The applications in a state, oldest first."""
     found = await ctx.part(Store).read(repository.list_page, request.state, request.cursor, request.limit + 1)
-    page = found[: request.limit]
-    return ApplicationPage(page, page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return ApplicationPage(page, further)
 
 
 @applications.capability(

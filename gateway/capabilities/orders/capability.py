@@ -57,6 +57,7 @@ from gateway.capabilities.orders.views import gift_view, order_view, subscriptio
 from gateway.capabilities.partners import Partners
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import MalformedRequest
+from gateway.kit.page import cut
 from gateway.store import Store
 
 _CONFIRMED = frozenset(
@@ -208,8 +209,8 @@ async def list_gifts(request: ListGifts, ctx: Context) -> GiftPage:
     found = await ctx.part(Store).read(
         repository.list_gifts, ctx.principal, ctx.subscriber.id, request.cursor, request.limit + 1
     )
-    page = found[: request.limit]
-    return GiftPage([gift_view(order, ctx) for order in page], page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return GiftPage([gift_view(order, ctx) for order in page], further)
 
 
 @orders.capability(
@@ -240,8 +241,8 @@ async def list(request: ListOrders, ctx: Context) -> OrderPage:
         repository.list_visible, ctx.principal, ctx.subscriber.id, request.state, request.cursor, request.limit + 1,
         together=request.together,
     )  # fmt: skip
-    page = found[: request.limit]
-    return OrderPage([order_view(order, ctx) for order in page], page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return OrderPage([order_view(order, ctx) for order in page], further)
 
 
 @orders.capability(
@@ -280,8 +281,8 @@ async def search(request: SearchOrders, ctx: Context) -> OrderPage:
     )  # fmt: skip
     if found is None:
         raise MalformedRequest({"zh": "cursor 不是上一页的 next", "en": "cursor is not the `next` of a page before"})
-    page = found[: request.limit]
-    return OrderPage([order_view(order, ctx) for order in page], page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return OrderPage([order_view(order, ctx) for order in page], further)
 
 
 @subscriptions.capability(
@@ -294,10 +295,8 @@ async def search(request: SearchOrders, ctx: Context) -> OrderPage:
 async def list_held(request: ListSubscriptions, ctx: Context) -> SubscriptionPage:
     """The offers the subject holds, oldest first, each with how to cancel it."""
     found = await ctx.part(Store).read(repository.list_held, ctx.subscriber.id, request.cursor, request.limit + 1)
-    page = found[: request.limit]
-    return SubscriptionPage(
-        [subscription_view(held, ctx) for held in page], page[-1].id if len(found) > request.limit else None
-    )
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return SubscriptionPage([subscription_view(held, ctx) for held in page], further)
 
 
 async def facts_for(request: PlaceOrder, ctx: Context) -> Found:

@@ -43,6 +43,7 @@ from gateway.capabilities.partners import (
 )
 from gateway.capabilities.watch import list_own, offsets
 from gateway.capability import CapabilitySet, Context, Effect
+from gateway.kit.page import cut
 from gateway.store import Store
 
 partner = CapabilitySet("partner")
@@ -174,10 +175,10 @@ async def statement(request: GetStatement, ctx: Context) -> Statement:
 async def cases(request: ListOwnCases, ctx: Context) -> OwnCasePage:
     """The cases of the operator's watch about the caller that are not closed."""
     found = await ctx.part(Store).read(list_own, ctx.principal.id, request.cursor or "", request.limit + 1)
-    page = found[: request.limit]
+    page, further = cut(found, request.limit, lambda one: one.id)
     return OwnCasePage(
         [OwnCase(one.id, one.cause, one.state, one.owed_fen, one.month, one.opened_at) for one in page],
-        page[-1].id if len(found) > request.limit else None,
+        further,
     )
 
 

@@ -26,6 +26,7 @@ from gateway.capabilities.recommendations.schemas import (
 from gateway.capabilities.subscribers import facts_of
 from gateway.capability import CapabilitySet, Context, Effect, Subject
 from gateway.errors import NotFound
+from gateway.kit.page import cut
 from gateway.store import Store
 from gateway.subject import SubjectRecord
 
@@ -85,8 +86,8 @@ async def list_shown(request: ListShown, ctx: Context) -> ShownPage:
     """What was recommended to the subject through the calling account, newest first, a page at a time."""
     read = ctx.part(Store).read
     found = await read(recall, ctx.subscriber.identity, request.cursor, request.limit + 1)
-    page = [_shown(one, ctx) for one in found[: request.limit]]
-    return ShownPage(page, page[-1].id if len(found) > len(page) else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return ShownPage([_shown(one, ctx) for one in page], further)
 
 
 @recommendations.capability(

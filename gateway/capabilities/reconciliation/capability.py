@@ -21,6 +21,7 @@ from gateway.capabilities.reconciliation.schemas import (
 from gateway.capabilities.reconciliation.tables import differences
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import Forbidden
+from gateway.kit.page import cut
 from gateway.store import Store
 
 reconciliation = CapabilitySet("reconciliation")
@@ -42,8 +43,8 @@ async def get(request: ReconciliationRef, ctx: Context) -> ReconciliationDetail:
     rows = await store.read(
         repository.list_differences, request.id, partner, request.state, request.cursor, request.limit + 1
     )
-    page = rows[: request.limit]
-    return ReconciliationDetail(found, page, page[-1].id if len(rows) > request.limit else None)
+    page, further = cut(rows, request.limit, lambda one: one.id)
+    return ReconciliationDetail(found, page, further)
 
 
 @reconciliation.capability(
@@ -57,8 +58,8 @@ async def list(request: ListReconciliations, ctx: Context) -> ReconciliationPage
     rows = await ctx.part(Store).read(
         repository.list_reconciliations, request.day, _partner(ctx), request.cursor, request.limit + 1
     )
-    page = rows[: request.limit]
-    return ReconciliationPage(page, page[-1].id if len(rows) > request.limit else None)
+    page, further = cut(rows, request.limit, lambda one: one.id)
+    return ReconciliationPage(page, further)
 
 
 @reconciliation.capability(

@@ -36,6 +36,7 @@ from gateway.capabilities.sandbox.schemas import (
 from gateway.capabilities.sandbox.tables import sandbox_faults
 from gateway.capabilities.subscribers import Profile, profiles, subscribers
 from gateway.capability import CapabilitySet, Context, Effect, Subject
+from gateway.kit.page import cut
 from gateway.store import Store
 
 sandbox = CapabilitySet("sandbox")
@@ -156,8 +157,8 @@ async def list_messages(request: ListMessages, ctx: Context) -> SandboxMessagePa
     found = await ctx.part(Store).read(
         repository.list_messages, _own_sandbox(ctx), request.user, request.cursor, request.limit + 1
     )
-    page = found[: request.limit]
-    return SandboxMessagePage(page, page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return SandboxMessagePage(page, further)
 
 
 def _own_sandbox(ctx: Context) -> str:

@@ -19,6 +19,7 @@ from gateway.capabilities.watch.tables import complaints, watch_limits
 from gateway.capabilities.watch.watcher import Watch
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import MalformedRequest
+from gateway.kit.page import cut
 from gateway.store import Store
 
 watch = CapabilitySet("watch")
@@ -206,10 +207,8 @@ async def get(request: WatchedPartner, ctx: Context) -> PartnerWatch:
 async def list_partners(request: ListWatched, ctx: Context) -> WatchedPage:
     """The partners that are slowed or stopped, by id."""
     found = await ctx.part(Store).read(repository.list_out_of_normal, request.cursor or "", request.limit + 1)
-    page = found[: request.limit]
-    return WatchedPage(
-        [WatchedEntry(id, standing) for id, standing in page], page[-1][0] if len(found) > request.limit else None
-    )
+    page, further = cut(found, request.limit, lambda one: one[0])
+    return WatchedPage([WatchedEntry(id, standing) for id, standing in page], further)
 
 
 @watch.capability(

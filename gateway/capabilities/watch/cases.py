@@ -34,6 +34,7 @@ from gateway.capabilities.watch.rates import Counts, Standing
 from gateway.capabilities.watch.standing import change_standing
 from gateway.capability import Context, Effect
 from gateway.errors import MalformedRequest
+from gateway.kit.page import cut
 from gateway.store import Store
 
 
@@ -76,8 +77,8 @@ async def list_cases(request: ListCases, ctx: Context) -> CasePage:
     found = await ctx.part(Store).read(
         case_reads.list_cases, state, request.partner, phone_hash, request.cursor or "", request.limit + 1
     )
-    page = found[: request.limit]
-    return CasePage([case_view(case) for case in page], page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return CasePage([case_view(case) for case in page], further)
 
 
 @watch.capability(

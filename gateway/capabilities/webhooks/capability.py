@@ -40,6 +40,7 @@ from gateway.capabilities.webhooks.tables import webhook_deliveries, webhook_end
 from gateway.capabilities.webhooks.urls import refuse_url
 from gateway.capability import CapabilitySet, Context, Effect
 from gateway.errors import Forbidden, MalformedRequest
+from gateway.kit.page import cut
 from gateway.store import Store
 
 webhooks = CapabilitySet("webhooks")
@@ -102,8 +103,8 @@ async def list_all(request: ListWebhooks, ctx: Context) -> WebhookPage:
     found = await ctx.part(Store).read(
         repository.list_endpoints, _partner(request.partner, ctx), request.cursor, request.limit + 1
     )
-    page = found[: request.limit]
-    return WebhookPage([_view(one) for one in page], page[-1].id if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.id)
+    return WebhookPage([_view(one) for one in page], further)
 
 
 @webhooks.capability(
@@ -222,8 +223,8 @@ async def list_deliveries(request: ListDeliveries, ctx: Context) -> DeliveryPage
     found = await ctx.part(Store).read(
         repository.list_deliveries, endpoint.id, request.state, request.cursor, request.limit + 1
     )
-    page = found[: request.limit]
-    return DeliveryPage(page, page[-1].event if len(found) > request.limit else None)
+    page, further = cut(found, request.limit, lambda one: one.event)
+    return DeliveryPage(page, further)
 
 
 @webhooks.capability(
@@ -252,11 +253,11 @@ async def replay(request: Replay, ctx: Context) -> Replayed:
     )  # fmt: skip
     if request.event is not None and not found:
         raise EventNotFound
-    again = found[:_REPLAYED_AT_ONCE]
+    again, further = cut(found, _REPLAYED_AT_ONCE, lambda event: event.id)
     for event in await _had_their_turn(again, endpoint, ctx):
         _owe_again(event, endpoint, ctx)
     ctx.unit.update(webhook_endpoints, {"id": endpoint.id}, updated_at=ctx.now)  # whoever sends to it looks again
-    return Replayed(len(again), again[-1].id if len(found) > _REPLAYED_AT_ONCE else None)
+    return Replayed(len(again), further)
 
 
 async def _had_their_turn(found: list[StoredEvent], endpoint: StoredEndpoint, ctx: Context) -> list[StoredEvent]:

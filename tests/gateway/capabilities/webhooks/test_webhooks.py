@@ -340,12 +340,11 @@ async def test_a_window_full_of_failures_holds_back_and_then_catches_up(
 
 async def test_running_dispatcher_sends_soon_and_gives_its_endpoints_back(world: World) -> None:
     await create(world)
-    running = [asyncio.create_task(one) for one in (world.platform.webhooks.run(), world.platform.sequencer.run())]
+    running = asyncio.create_task(world.platform.webhooks.run())
     await happen(world, "order.completed")
     await wait_for(lambda: world.webhooks.received, message="it was sent")
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     other = world.another()
     await happen(world, "order.failed")
     await send(world, other)
