@@ -20,7 +20,7 @@ from gateway.capabilities.grants.errors import (
     TokenNotRevocable,
 )
 from gateway.capabilities.grants.given import PAGE as GRANTS_PAGE
-from gateway.capabilities.grants.given import EndGrants, GrantList, ListGrants
+from gateway.capabilities.grants.given import GrantList, ListGrants
 from gateway.capabilities.grants.issuing import GrantRules, Issued
 from gateway.capabilities.grants.live import LiveGrants
 from gateway.capabilities.grants.scopes import GRANTABLE, OPENID, not_grantable
@@ -35,7 +35,6 @@ __all__ = [
     "Approved",
     "ConsiderGrant",
     "Considering",
-    "EndGrants",
     "GrantList",
     "GrantNotFound",
     "GrantRefused",
