@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import make_url
 
 from auth import client_secret, signed_request
 from tests.faults.shop import PEOPLE, Shop, open_shop
@@ -73,6 +74,23 @@ async def test_connections_to_the_database_are_cut_and_it_is_restarted(
     await selling
     findings = await shop.settle()
     assert findings.ended == Counter(completed=3 * PEOPLE)
+
+
+async def test_the_database_is_killed_in_the_midst_of_its_work_and_started_again(
+    opening: Open, postgresql_url: str, postgresql_server: PostgreSQLServer
+) -> None:
+    database = make_url(postgresql_url).database
+    assert database is not None
+    with postgresql_server.waiting_commits(database):
+        async with opening() as shop:
+            selling = asyncio.create_task(shop.sell())
+            await wait_for(lambda: shop.server.promised, timeout=20, message="the first order is taken down")
+            postgresql_server.crash()
+            postgresql_server.start()
+            await selling
+            findings = await shop.settle()
+    assert "not properly shut down" in postgresql_server.log.read_text(errors="replace")
+    assert findings.ended == Counter(completed=PEOPLE)
 
 
 async def test_redis_is_flushed_again_and_again(shop: Shop, redis_server: RedisServer) -> None:
