@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 
 _YOUNG = 50_000
@@ -13,4 +14,5 @@ def settle() -> None:
     """Call once when catalog, model and code are in place: they stay, and are looked through no more."""
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # else libraries that count what they made call it leaked when the process ends
     gc.set_threshold(_YOUNG, 20, 100)
