@@ -13,7 +13,7 @@ stands for any text, `...` alone on a line for any number of lines. Without expe
 `<!-- run timeout=120 -->` gives the block's commands more than the usual 60 seconds each.
 
 The commands of one document run in order in one bash, started in the repository: variables, `cd` and background
-jobs last until its end. TUILA_DATA is an empty directory, and no other TUILA_ variable is set.
+jobs last until its end. Documents run side by side, one a processor, so none may take a port or a file of a fixed name. TUILA_DATA is an empty directory, and no other TUILA_ variable is set.
 
     python docs/run_examples.py [FILE ...]     (all documents when none is named)
 """
@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -249,15 +250,17 @@ def documents() -> list[Path]:
 def main(arguments: Sequence[str]) -> int:
     """Check the named documents, or all; 1 when any example failed."""
     failed = False
-    for path in [Path(name) for name in arguments] or documents():
-        try:
-            count = check_document(path)
-        except (ExampleFailed, MalformedDocument) as error:
-            failed = True
-            print(error, file=sys.stderr)
-        else:
-            if count:
-                print(f"{path.name}: {count} commands do what the text says")
+    paths = [Path(name) for name in arguments] or documents()
+    with ThreadPoolExecutor(os.cpu_count()) as side_by_side:
+        for path, checked in [(path, side_by_side.submit(check_document, path)) for path in paths]:
+            try:
+                count = checked.result()
+            except (ExampleFailed, MalformedDocument) as error:
+                failed = True
+                print(error, file=sys.stderr)
+            else:
+                if count:
+                    print(f"{path.name}: {count} commands do what the text says", flush=True)
     return int(failed)
 
 

@@ -75,8 +75,16 @@ async def session_headers(stage: Stage, gateway: Gateway, partner_headers: dict[
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("speaker", ["partner", "session"])
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
+@pytest.mark.parametrize(
+    ("database_url", "speaker", "mode"),
+    [
+        ("sqlite_url", "session", GenerationMode.POSITIVE),
+        ("sqlite_url", "partner", GenerationMode.NEGATIVE),
+        pytest.param("postgresql_url", "partner", GenerationMode.POSITIVE, marks=pytest.mark.postgresql),
+        pytest.param("postgresql_url", "session", GenerationMode.NEGATIVE, marks=pytest.mark.postgresql),
+    ],
+    indirect=["database_url"],
+)
 async def test_every_answer_is_a_documented_one(
     gateway: Gateway,
     partner_headers: dict[str, str],
@@ -84,6 +92,7 @@ async def test_every_answer_is_a_documented_one(
     speaker: str,
     mode: GenerationMode,
 ) -> None:
+    """Both speakers, both kinds of data and both databases, each with each other but once: more calls find no more."""
     headers = partner_headers if speaker == "partner" else session_headers
     failures = await asyncio.to_thread(failures_of, gateway.url, headers, mode)
     assert not failures, "\n\n".join(failures)
