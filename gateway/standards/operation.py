@@ -28,7 +28,7 @@ class Asked:
     user: str | None = None
     """The partner's user the request is about, by the partner's own id."""
     fresh_id: str = ""
-    """An id nobody has used: for what the standard numbers and the platform does not."""
+    """An id nobody has used, the same again under the same idempotency key: for what the standard numbers and the platform does not."""
 
     def value(self, name: str) -> str | None:
         """The one value of a query parameter, or None."""

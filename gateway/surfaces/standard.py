@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID, uuid5
 
 import msgspec
 from sanic import Request
@@ -38,6 +39,7 @@ _MOST_READ = 1000
 """Resources looked through for one list: beyond them a caller has to filter by something the capability knows."""
 
 _PLATFORM_PARAMETERS = frozenset({"tuila_user"})
+_FRESH = UUID("6f0b7a52-0c55-4d0e-9d0a-6b3b1f1c2f6e")  # any; ids made of keys are told apart by it from others
 
 Handler = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 
@@ -117,8 +119,11 @@ class StandardServer:
         if request.query_string:
             query = {name: (*values,) for name, values in request.get_args(keep_blank_values=True).items()}
         body = None if operation.body is None else _decoded(request.body, operation.body)
+        # What is sent again under its key is about the same new thing, or the key would be another call's.
+        key = request.headers.get("idempotency-key")
+        fresh_id = self._ids() if key is None else str(uuid5(_FRESH, key))
         asked = Asked(
-            path, query, body, locale_of(request), self._root + self.standard.base, self._root, None, self._ids()
+            path, query, body, locale_of(request), self._root + self.standard.base, self._root, None, fresh_id
         )
         return replace(asked, user=_user(named_user(request), operation.user(asked)))
 

@@ -41,6 +41,19 @@ async def test_a_code_is_sent_and_proves_the_number_once(client: Client) -> None
         assert answered_as("/validate-code", answer.status, answer.body)
 
 
+async def test_a_code_asked_for_again_under_its_key_is_sent_once(client: Client) -> None:
+    await client.log_in()
+    client.headers["Idempotency-Key"] = "V-1"
+    first, again = await send(client), await send(client)
+    assert (first.status, again.status) == (200, 200) and first.body == again.body
+    await client.world.work()
+    assert len(client.world.sms.to(PHONE)) == 1
+    other = await send(client, phoneNumber="+8613800138001")
+    assert (other.status, other.body["code"]) == (409, "CONFLICT")
+    del client.headers["Idempotency-Key"]
+    assert (await validate(client, first.body["authenticationId"], CODE)).status == 204
+
+
 async def test_a_verification_binds_nobody(small: Client) -> None:
     await small.world.subscriber(phone=PHONE)
     await small.log_in()
