@@ -22,7 +22,6 @@ from config.settings import Settings
 from gateway import audit, logs, migrations
 from gateway.app import VERSION, open_platform, running
 from gateway.commands import data, order_files, reconcile
-from gateway.demo.launch import PortTaken, launch
 from gateway.errors import GatewayError
 from gateway.invoke import Call
 from gateway.kit.clock import utc_now
@@ -117,6 +116,7 @@ def demo(
     subscribers: Annotated[int, typer.Option(help="Made-up subscribers to load.")] = 20_000,
 ) -> None:
     """Try it all: migrate, load a demo operator, start stand-ins of everything outside, and serve."""
+    from gateway.demo.launch import PortTaken, launch
 
     async def work() -> None:
         try:

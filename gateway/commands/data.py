@@ -24,10 +24,7 @@ from gateway.importing.offers import OfferImporter, import_catalog
 from gateway.importing.orders import OrderImporter
 from gateway.importing.run import Importer
 from gateway.importing.subscribers import SubscriberImporter
-from gateway.importing.usage import UsageImporter
 from gateway.kit.clock import utc_now
-from gateway.lake import UsageLake
-from gateway.lake.learning import Learnt, learn
 from gateway.platform import CATALOG_FILES
 from gateway.store import Store, StoreUnavailable, open_store
 
@@ -83,6 +80,9 @@ def import_usage(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Usage: subscriber, item, at, weight; kept in the lake."""
+    from gateway.importing.usage import UsageImporter
+    from gateway.lake import UsageLake
+
     settings = _settings(database_url)
 
     def importer(store: Store) -> Importer:
@@ -136,6 +136,9 @@ def import_offers(
 
 def train(database_url: DatabaseUrl = None) -> None:
     """Learn from usage and orders what goes together; gateways take the new model over within seconds."""
+    from gateway.lake import UsageLake
+    from gateway.lake.learning import Learnt, learn
+
     settings = _settings(database_url)
 
     async def work(store: Store) -> Learnt:

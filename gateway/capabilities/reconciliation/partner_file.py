@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from gateway.capabilities.reconciliation.differences import Partners
@@ -31,6 +30,8 @@ class PartnerFile:
         Raises:
             ImportRefused: it cannot be read.
         """
+        import duckdb  # noqa: PLC0415 - half a second of every start, for what is read once a day at most
+
         self.unreadable: list[tuple[int, str]] = []
         """Lines that are none, with the reason; the first thousand."""
         self._db = duckdb.connect(
