@@ -1,7 +1,6 @@
 """The stand-ins' pages in a real browser: they work, by keyboard too, and axe-core finds nothing serious."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from adapters.boss import sandbox as boss_sandbox
 from adapters.boss.client import BossClient
@@ -21,25 +20,13 @@ from adapters.sms.client import SmsClient
 from adapters.wechat.protocol import Article, Button, Choice
 from tests.adapters.wechat_world import PERSON, Posted, platform
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = pytest.mark.browser
 PICTURES = os.environ.get("TUILA_PAGE_PICTURES")  # a folder: every page looked at is also kept there as a picture
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    page = await browser.new_page(locale="zh-CN", reduced_motion="reduce", viewport={"width": 1180, "height": 900})
+async def page(chromium: Browser) -> AsyncIterator[Page]:
+    page = await chromium.new_page(locale="zh-CN", reduced_motion="reduce", viewport={"width": 1180, "height": 900})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
