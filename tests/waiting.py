@@ -13,14 +13,14 @@ _LONGEST_PAUSE = 0.1
 
 
 @overload
-async def wait_for(condition: Callable[[], Awaitable[T]], timeout: float = 5.0, message: str = "") -> T: ...
+async def wait_for(condition: Callable[[], Awaitable[T]], timeout: float = 20.0, message: str = "") -> T: ...
 
 
 @overload
-async def wait_for(condition: Callable[[], T], timeout: float = 5.0, message: str = "") -> T: ...
+async def wait_for(condition: Callable[[], T], timeout: float = 20.0, message: str = "") -> T: ...
 
 
-async def wait_for(condition: Callable[[], Any], timeout: float = 5.0, message: str = "") -> Any:
+async def wait_for(condition: Callable[[], Any], timeout: float = 20.0, message: str = "") -> Any:
     """The first true value of `condition`, which may be a plain or an async function.
 
     Raises:
@@ -39,7 +39,7 @@ async def wait_for(condition: Callable[[], Any], timeout: float = 5.0, message: 
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
-def wait_for_blocking(condition: Callable[[], T], timeout: float = 5.0, message: str = "") -> T:
+def wait_for_blocking(condition: Callable[[], T], timeout: float = 20.0, message: str = "") -> T:
     """`wait_for` where no event loop runs."""
     deadline = time.monotonic() + timeout
     pause = _FIRST_PAUSE

@@ -15,7 +15,7 @@ from gateway.standards.tmf622_bodies import STATES, ProductOrderState, state_of
 from tests.fixtures.world import partner, person
 from tests.gateway.standards.client import SCOPES, Client
 from tests.gateway.standards.documents import conforms, needed
-from tests.gateway.standards.test_tmf_hub import send
+from tests.gateway.standards.test_tmf_hub import CANCELLATION, send
 
 BASE = "/tmf-api/productOrderingManagement/v4"
 CUSTOMER = {"id": "u1", "role": "customer", "@referredType": "Individual"}
@@ -167,7 +167,9 @@ async def test_product_orders_of_several_items_are_told_as_the_document_says(cli
     client.world.clock.advance(minutes=1)
     ids = await orders_of(client)
     await client.world.call(partner(), "orders.cancel", account="partner:shop:u1", id=ids[NEWS])
-    (one,) = await send(client)
+    sent = await send(client)
+    assert [one.kind for one in sent if one.kind.startswith("Cancel")] == CANCELLATION
+    (one,) = [one for one in sent if one.kind.startswith("ProductOrder")]
     assert states(one.body["event"]["productOrder"]) == ("pending", {"A": "pending", "B": "cancelled"})
     for event in (created, *changed, one):
         assert conforms("tmf622", event.kind, event.body)

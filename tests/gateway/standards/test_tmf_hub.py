@@ -142,10 +142,10 @@ async def test_a_late_delivery_tells_the_order_as_it_was_and_later_ones_wait_for
     placed = (await small("POST", f"{BASE}/productOrder", ORDER)).body
     first = await send(small)
     await small("POST", f"{BASE}/cancelProductOrder", {"productOrder": {"id": placed["id"]}})
-    assert await send(small) == []
+    assert [one.kind for one in await send(small)] == ["CancelProductOrderCreateEvent"]  # it keeps an order of its own
     small.world.webhooks.answer = lambda _: Reply(204)
     small.world.clock.advance(minutes=10)
-    again = await send(small)
+    again = [one for one in await send(small) if one.kind.startswith("ProductOrder")]
     assert again[0] == first[0]
     assert [one.state for one in again[:3]] == ["acknowledged", "pending", "cancelled"]
 
@@ -176,11 +176,11 @@ def test_a_path_goes_below_the_address_and_before_its_query(url: str, path: str,
 
 
 async def test_a_listener_over_a_real_socket_verifies_what_it_gets(listener: Listener) -> None:
-    listener.world.clock.now = datetime.now(UTC)  # the library compares with the time of day
     await listener.world.subscriber("partner:shop:u1")
     hook = (await listener.register(BASE))["id"]
     secret = (await listener.world.call(partner(), "webhooks.rotate_secret", id=hook)).secret
     await listener.client("POST", f"{BASE}/productOrder", ORDER)
+    listener.world.clock.now = datetime.now(UTC)  # the library compares with the time of day
     heard = await listener.hear()
     assert len(heard) == 2
     for one in heard:
@@ -244,4 +244,6 @@ async def test_who_says_no_cancels_too_and_whom_it_does_not_concern_hears_nothin
     await listener.client.log_in(*SCOPES, "webhooks:*", partner="other")
     await listener.register(BASE)
     await listener.world.call(person("wechat:gh:o1"), "orders.refuse", id=placed)
-    assert [one.kind for one in await listener.hear()] == ["ProductOrderStateChangeEvent", *CANCELLATION]
+    kinds = [one.kind for one in await listener.hear()]  # an order and its cancellation are in no order with each other
+    assert sorted(kinds) == sorted(["ProductOrderStateChangeEvent", *CANCELLATION])
+    assert [one for one in kinds if one in CANCELLATION] == CANCELLATION
