@@ -45,7 +45,9 @@ from gateway.store.outbox import OutboxWorker, outbox
 from tests.fixtures.postgresql import run_postgresql
 
 ROWS = int(os.environ.get("BENCH_ROWS", "200000"))
-SUBSCRIBERS = min(100_000, ROWS)
+_OFFERS = open_to_all()
+SUBSCRIBERS = max(min(100_000, ROWS), -(-ROWS // (len(_OFFERS) - 1)))
+"""As many as make every order one that can be placed, with one offer left for single calls."""
 BATCH = 1000
 SINGLE = 3000
 _OPERATOR = Principal("operator", "bench", frozenset({"*"}))
@@ -58,11 +60,10 @@ _out = Console(width=110, highlight=False)
 
 
 def _write_file(path: Path) -> None:
-    offers = open_to_all()
     with path.open("w") as file:
         file.write("user,offer,key\n")
         for number in range(ROWS):
-            offer = offers[number // SUBSCRIBERS % len(offers)]
+            offer = _OFFERS[number // SUBSCRIBERS]
             file.write(f"u{number % SUBSCRIBERS + 1},{offer},{number}\n")
 
 
@@ -93,9 +94,8 @@ async def _product(platform: Platform, path: Path) -> float:
 async def _single(platform: Platform) -> float:
     """Orders a second by single calls, 64 at a time."""
     principal = Principal("partner", PARTNER, frozenset({"orders:*"}), partner_id=PARTNER)
-    offer = open_to_all()[-1]
     calls: Iterator[Call] = (
-        Call("orders.place", principal, {"offer": offer}, account=f"partner:{PARTNER}:u{number}",
+        Call("orders.place", principal, {"offer": _OFFERS[-1]}, account=f"partner:{PARTNER}:u{number}",
              channel="file", idempotency_key=f"single-{number}")
         for number in range(1, SINGLE + 1)
     )  # fmt: skip
@@ -119,7 +119,7 @@ async def _run(url: str, folder: Path, path: Path) -> tuple[float, float]:
     seconds = await _product(platform, path)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     _out.print(f"product: {ROWS} rows in {seconds:.1f} s; its memory grew by {grown:.0f} MB")
-    single = await _single(platform) if SUBSCRIBERS * (len(open_to_all()) - 1) >= ROWS else 0.0
+    single = await _single(platform)
     await platform.close()
     return seconds, single
 
