@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, String, Table, Text, select
 from bots.conversation import State
 from gateway.store import Instant, Unit, metadata
 from gateway.store.at_once import AtOnce
-from gateway.store.keys import packed, texts
+from gateway.store.keys import among, packed
 
 conversations = Table(
     "conversations",
@@ -24,7 +24,7 @@ conversations = Table(
 _decode = msgspec.json.Decoder(State).decode
 _encode = msgspec.json.Encoder().encode
 _OF_ACCOUNTS = AtOnce(
-    select(conversations.c.account, conversations.c.state).where(conversations.c.account.in_(texts("accounts")))
+    select(conversations.c.account, conversations.c.state).where(among(conversations.c.account, "accounts"))
 )
 
 

@@ -31,7 +31,7 @@ from gateway.capabilities.subscribers import Profile, profiles, subscribers
 from gateway.store import Loader, Store
 from gateway.store.at_once import AtOnce
 from gateway.store.columns import moment
-from gateway.store.keys import numbers, packed, texts
+from gateway.store.keys import among, packed
 
 
 class StoredOrder(NamedTuple):
@@ -222,7 +222,7 @@ def used_refs(connection: Connection, partner_id: str, refs: Collection[str]) ->
 
 
 _USED_REFS = select(orders.c.partner_ref, func.coalesce(orders.c.together, orders.c.id).label("id")).where(
-    orders.c.partner_id == bindparam("partner"), orders.c.partner_ref.in_(texts("refs")), ref_counts
+    orders.c.partner_id == bindparam("partner"), among(orders.c.partner_ref, "refs"), ref_counts
 )
 
 
@@ -285,7 +285,7 @@ def list_all_gift_times(
 ) -> dict[int, tuple[datetime, ...]]:
     """Subscriber → when they began gifts after `since`, whatever became of them."""
     began = select(orders.c.subscriber_id, orders.c.created_at).where(
-        orders.c.subscriber_id.in_(numbers("ids")), orders.c.action == "gift", orders.c.created_at > since
+        among(orders.c.subscriber_id, "ids"), orders.c.action == "gift", orders.c.created_at > since
     )
     found: dict[int, tuple[datetime, ...]] = {}
     for number, at in connection.execute(began, {"ids": packed(subscribers)}):
@@ -421,15 +421,15 @@ def get_held(connection: Connection, subscriber_id: int, offer_code: str) -> Hel
 
 _OPEN = AtOnce(
     select(orders.c.subscriber_id, orders.c.offer_code, orders.c.action, orders.c.id, orders.c.replaces).where(
-        orders.c.subscriber_id.in_(numbers("ids")), is_open
+        among(orders.c.subscriber_id, "ids"), is_open
     )
 )
-_TRIED = AtOnce(select(trials.c.subscriber_id, trials.c.offer_code).where(trials.c.subscriber_id.in_(numbers("ids"))))
+_TRIED = AtOnce(select(trials.c.subscriber_id, trials.c.offer_code).where(among(trials.c.subscriber_id, "ids")))
 _HELD = AtOnce(
     select(
         subscriptions.c.subscriber_id, subscriptions.c.id, subscriptions.c.offer_code,
         type_coerce(subscriptions.c.started_at, BigInteger), type_coerce(subscriptions.c.trial_ends_at, BigInteger),
-    ).where(subscriptions.c.subscriber_id.in_(numbers("ids")), subscriptions.c.ended_at.is_(None))
+    ).where(among(subscriptions.c.subscriber_id, "ids"), subscriptions.c.ended_at.is_(None))
 )  # fmt: skip
 
 

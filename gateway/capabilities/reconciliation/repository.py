@@ -12,13 +12,13 @@ from gateway.capabilities.reconciliation.differences import Ours
 from gateway.capabilities.reconciliation.schemas import Difference, Reconciliation
 from gateway.capabilities.reconciliation.tables import differences, reconciliations
 from gateway.capabilities.subscribers import subscribers
-from gateway.store.keys import packed, texts
+from gateway.store.keys import among, packed
 
 _OURS = select(
     orders.c.id, orders.c.state, subscribers.c.ref, orders.c.offer_code, orders.c.action, orders.c.price_fen,
     orders.c.partner_id,
 ).join(subscribers, subscribers.c.id == orders.c.subscriber_id).where(~orders.c.sandbox)  # fmt: skip
-_NAMED = _OURS.where(orders.c.id.in_(texts("numbers")))
+_NAMED = _OURS.where(among(orders.c.id, "numbers"))
 
 
 def list_ours(connection: Connection, begin: str, end: str, limit: int) -> list[tuple[str, Ours]]:
@@ -36,7 +36,7 @@ def list_repaired(connection: Connection, numbers: Sequence[str]) -> set[tuple[s
     """(number, kind, ours, theirs) of differences that were mended before and so are none any more."""
     table = differences
     rows = select(table.c.number, table.c.kind, table.c.ours, table.c.theirs).where(
-        table.c.number.in_(texts("numbers")), table.c.state == "repaired"
+        among(table.c.number, "numbers"), table.c.state == "repaired"
     )
     return {(row[0], row[1], row[2], row[3]) for row in connection.execute(rows, {"numbers": packed(numbers)})}
 

@@ -33,7 +33,7 @@ from gateway.capabilities.subscribers import Profile, profiles, subscribers
 from gateway.kit.clock import Clock
 from gateway.store import Instant, Loader, Store
 from gateway.store.at_once import AtOnce
-from gateway.store.keys import numbers, packed, texts
+from gateway.store.keys import among, packed
 from gateway.subject import SubjectRecord
 
 _profile = msgspec.json.Decoder(Profile)
@@ -96,7 +96,7 @@ _BOUND = AtOnce(
     )
     .join(subscribers, subscribers.c.id == bindings.c.subscriber_id)
     .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
-    .where(bindings.c.ended_at.is_(None), bindings.c.account.in_(texts("accounts")))
+    .where(bindings.c.ended_at.is_(None), among(bindings.c.account, "accounts"))
 )  # fmt: skip
 
 
@@ -109,13 +109,12 @@ def _linked(kind: str, holder: Column[Any]) -> Select[Any]:
         )
         .join(subscribers, subscribers.c.id == holder)
         .join(profiles, profiles.c.subscriber_id == subscribers.c.id, isouter=True)
-        .where(orders.c.id.in_(texts("ids")))
+        .where(among(orders.c.id, "ids"))
     )  # fmt: skip
 
 
 _LINKED = AtOnce(union_all(_linked("order", orders.c.subscriber_id), _linked("gift", orders.c.recipient_id)))
 
-_ids = numbers("ids")
 _no_text = cast(null(), String)
 # One statement, so that all facts are of one moment: what is decided on them carries the order count, which changes
 # with the next order, and so a decision on old facts clashes.
@@ -124,19 +123,19 @@ _FACTS = AtOnce(union_all(
         orders.c.subscriber_id, literal("count").label("kind"), _no_text.label("text"),
         func.max(orders.c.subscriber_seq).label("number"),
     )
-    .where(orders.c.subscriber_id.in_(_ids))
+    .where(among(orders.c.subscriber_id, "ids"))
     .group_by(orders.c.subscriber_id),
     select(orders.c.subscriber_id, literal("open"), orders.c.offer_code, literal(0))
-    .where(orders.c.subscriber_id.in_(_ids), is_open, orders.c.action != "gift"),
+    .where(among(orders.c.subscriber_id, "ids"), is_open, orders.c.action != "gift"),
     select(orders.c.subscriber_id, literal("open"), orders.c.replaces, literal(0))
-    .where(orders.c.subscriber_id.in_(_ids), is_open, orders.c.replaces.is_not(None)),
+    .where(among(orders.c.subscriber_id, "ids"), is_open, orders.c.replaces.is_not(None)),
     select(subscriptions.c.subscriber_id, literal("held"), subscriptions.c.offer_code, literal(0))
-    .where(subscriptions.c.subscriber_id.in_(_ids), subscriptions.c.ended_at.is_(None)),
+    .where(among(subscriptions.c.subscriber_id, "ids"), subscriptions.c.ended_at.is_(None)),
     select(consents.c.subscriber_id, case((consents.c.granted, "granted"), else_="refused"), consents.c.purpose, consents.c.seq)
-    .where(consents.c.subscriber_id.in_(_ids)),
+    .where(among(consents.c.subscriber_id, "ids")),
     select(interactions.c.subscriber_id, literal("declined"), interactions.c.offers, literal(0))
     .where(
-        interactions.c.subscriber_id.in_(_ids),
+        among(interactions.c.subscriber_id, "ids"),
         interactions.c.kind == "declined",
         interactions.c.at > bindparam("declined_after", type_=Instant),
     ),
