@@ -69,19 +69,21 @@ function java({ method, url, headers, body }) {
   ].join("\n");
 }
 
+// Streams are part of every PHP; the curl extension is not.
 function php({ method, url, headers, body }) {
   return [
     "<?php",
-    `$call = curl_init(${inPhp(url)});`,
-    `curl_setopt($call, CURLOPT_CUSTOMREQUEST, ${inPhp(method)});`,
-    "curl_setopt($call, CURLOPT_HTTPHEADER, [",
-    ...Object.entries(headers).map(([name, value]) => `    ${inPhp(`${name}: ${value}`)},`),
-    "]);",
-    ...(body === undefined ? [] : [`curl_setopt($call, CURLOPT_POSTFIELDS, ${inPhp(oneLine(body))});`]),
-    "curl_setopt($call, CURLOPT_RETURNTRANSFER, true);",
-    "curl_setopt($call, CURLOPT_TIMEOUT, 15);",
-    "$answer = curl_exec($call);",
-    'echo curl_getinfo($call, CURLINFO_RESPONSE_CODE), " ", $answer, PHP_EOL;',
+    '$call = stream_context_create(["http" => [',
+    `    "method" => ${inPhp(method)},`,
+    '    "header" => [',
+    ...Object.entries(headers).map(([name, value]) => `        ${inPhp(`${name}: ${value}`)},`),
+    "    ],",
+    ...(body === undefined ? [] : [`    "content" => ${inPhp(oneLine(body))},`]),
+    '    "timeout" => 15,',
+    '    "ignore_errors" => true, // an error has an answer, too',
+    "]]);",
+    `$answer = file_get_contents(${inPhp(url)}, false, $call);`,
+    'echo $http_response_header[0], " ", $answer, PHP_EOL;',
   ].join("\n");
 }
 
