@@ -55,11 +55,11 @@ class PartnerServer:
         return str(answer.body["id"])
 
     async def place_many(self, users: Sequence[str], offer: str, key: str) -> list[str]:
-        """Place an order for each user as one batch, again with what was not taken down; the orders' ids."""
+        """Place an order for each user as one batch, again with what was not taken down; the ids, in the users' order."""
         items = [
             {"user": user, "key": f"{key}-{user}", "offer": offer, "partner_ref": f"{key}-{user}"} for user in users
         ]
-        ids = []
+        ids: dict[str, str] = {}
         while items:
             answer = await self.insist("POST", "/v1/orders/batch", body={"items": items})
             assert answer.status == 200, answer
@@ -70,9 +70,9 @@ class PartnerServer:
                     again.append(item)
                 else:
                     self.promised.append((result["order"]["id"], item["key"]))
-                    ids.append(result["order"]["id"])
+                    ids[item["user"]] = result["order"]["id"]
             items = again
-        return ids
+        return [ids[user] for user in users]
 
     async def state(self, user: str, order_id: str) -> str:
         """Where an order stands."""
