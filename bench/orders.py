@@ -79,7 +79,7 @@ def rows(subscriber: int, offer: str, key: str) -> list[tuple[Any, ...]]:
     told = f'{{"order":"{order}","offer":"{offer}","action":"subscribe","state":"{state}","user":"u{subscriber}"}}'
     return [
         (order, subscriber, time.time_ns() & 0x7FFFFFFF, account, offer, "subscribe", 1000, "month", state, 2, "api",
-         PARTNER, None, "{}", now, now, later, None, None, None),
+         PARTNER, None, "{}", now, now, later, None, None, None, False, None, None, None),
         (order, 0, None, "acknowledged", "partner:bench", "api", "placed", now),
         (order, 1, "acknowledged", state, "partner:bench", "api", "second confirmation", now),
         (one, "orders.expire", body, later, 0, now, four, False, None),
