@@ -51,23 +51,21 @@ class GrantsPage(NumberPage[None]):
 
     async def proved(self, request: Request[Any, Any], transaction: Transaction[None], phone: str) -> HTTPResponse:
         """The list."""
-        return await self._list(request, transaction)
+        given = await self.call(request, transaction, "grants.list_given")
+        return self.page(request, transaction, "list", given=given.items)
 
     async def _end(self, request: Request[Any, Any], transaction: Transaction[None]) -> HTTPResponse:
         client_id = typed(request, "client_id")
-        before = await self.call(request, transaction, "grants.list_given")
+        given = (await self.call(request, transaction, "grants.list_given")).items
         with contextlib.suppress(GrantNotFound):  # pressed twice: it has ended
             await self.call(request, transaction, "grants.end_given", client_id=client_id)
-        names = [one.name for one in before.items if one.client_id == client_id]
-        return await self._list(request, transaction, ended="".join(names))
+        ended = "".join(one.name for one in given if one.client_id == client_id)
+        left = [one for one in given if one.client_id != client_id]
+        return self.page(request, transaction, "list", given=left, ended=ended)
 
     async def _leave(self, request: Request[Any, Any], transaction: Transaction[None]) -> HTTPResponse:
         await self.leave(request, transaction)
         return self.page(request, transaction, "left")
-
-    async def _list(self, request: Request[Any, Any], transaction: Transaction[None], ended: str = "") -> HTTPResponse:
-        given = await self.call(request, transaction, "grants.list_given")
-        return self.page(request, transaction, "list", given=given.items, ended=ended)
 
     def page(
         self, request: Request[Any, Any], transaction: Transaction[None], step: str, *, status: int = 200, **values: Any
