@@ -31,11 +31,7 @@ def apply_many(connection: Connection, unit: Unit, statements: Statements) -> No
     """
     insert = _copy if connection.dialect.name == "postgresql" else _insert
     connection.exec_driver_sql("SELECT 1")  # the transaction begins with the first statement that SQLAlchemy sees
-    for shape, values in unit.rows.items():
-        if not values:
-            continue
-        statement = statements.of(shape, connection.dialect)
-        rows = statement.parameters(values)
+    for shape, statement, rows in statements.needed(unit, connection.dialect):
         if shape.kind == "insert":
             insert(connection, shape.table.name, statement, rows)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
@@ -146,6 +146,13 @@ class Statements:
             prepared = self._prepared[shape] = self._prepare(shape, dialect)
         return prepared
 
+    def needed(self, unit: Unit, dialect: Dialect) -> Iterator[tuple[Shape, Prepared, list[tuple[Any, ...]]]]:
+        """What writes the unit: for each of its shapes the statement and the rows as its parameters."""
+        for shape, values in unit.rows.items():
+            if values:
+                statement = self.of(shape, dialect)
+                yield shape, statement, statement.parameters(values)
+
     def _prepare(self, shape: Shape, dialect: Dialect) -> Prepared:
         table, key, values = shape.table, shape.key, shape.columns
         compiled: Any = self._build(shape.kind, table, key, values).compile(dialect=dialect)
@@ -199,15 +206,8 @@ def apply(connection: Connection, units: Iterable[Unit], statements: Statements)
     together = Unit()
     for unit in units:
         together.extend(unit)
-    write(connection, together, statements)
-
-
-def write(connection: Connection, unit: Unit, statements: Statements) -> None:
-    """Write the unit's changes."""
-    for shape, values in unit.rows.items():
-        if values:
-            statement = statements.of(shape, connection.dialect)
-            connection.exec_driver_sql(statement.sql, statement.parameters(values))
+    for _, statement, rows in statements.needed(together, connection.dialect):
+        connection.exec_driver_sql(statement.sql, rows)
 
 
 def wakes_workers(units: Sequence[Unit]) -> bool:
